@@ -1,0 +1,3 @@
+module seccomp-hook
+
+go 1.26
