@@ -25,5 +25,10 @@ type Arch struct {
 	// socketcall(2) and ipc(2).
 	Multiplexed bool
 
-	table *table
+	table *table // generated
+}
+
+// table is the system calls of one architecture.
+type table struct {
+	numbers map[string]uint32
 }
