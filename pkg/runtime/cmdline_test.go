@@ -1,0 +1,56 @@
+package runtime
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseArgs(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		args []string
+		want Invocation
+	}{
+		{"nothing", nil, Invocation{}},
+		{"version", []string{"--version"}, Invocation{}},
+		{"docker creates", []string{"--root", "/var/run/docker/runtime-runc/moby", "--log", "/l", "--log-format", "json", "--systemd-cgroup", "create", "--bundle", "/b", "--pid-file", "/p", "--console-socket", "/c", "0123abcd"},
+			Invocation{Command: "create", Root: "/var/run/docker/runtime-runc/moby", Bundle: "/b", ID: "0123abcd"}},
+		{"equal signs", []string{"--root=/r", "create", "--bundle=/b", "id"}, Invocation{Command: "create", Root: "/r", Bundle: "/b", ID: "id"}},
+		{"one dash", []string{"-root", "/r", "create", "-bundle", "/b", "id"}, Invocation{Command: "create", Root: "/r", Bundle: "/b", ID: "id"}},
+		{"short", []string{"run", "-d", "-b", "/b", "id"}, Invocation{Command: "run", Bundle: "/b", ID: "id"}},
+		{"short, argp", []string{"run", "-b/b", "-f/c.json", "id"}, Invocation{Command: "run", Bundle: "/b", Config: "/c.json", ID: "id"}},
+		{"flags after the id", []string{"run", "id", "--bundle", "/b"}, Invocation{Command: "run", Bundle: "/b", ID: "id"}},
+		{"end of flags", []string{"run", "--bundle", "/b", "--", "id"}, Invocation{Command: "run", Bundle: "/b", ID: "id"}},
+		{"a command's own flags are its own", []string{"exec", "--cwd", "/", "-e", "A=b", "-t", "id", "ls", "--bundle", "x"}, Invocation{Command: "exec", ID: "id"}},
+		{"exec of a process file", []string{"--root", "/r", "exec", "--process", "/p.json", "--detach", "--pid-file", "/pid", "id"}, Invocation{Command: "exec", Root: "/r", ID: "id"}},
+		{"a value that looks like a flag", []string{"exec", "--env", "-x", "id", "true"}, Invocation{Command: "exec", ID: "id"}},
+		{"a switch of a later version", []string{"create", "--new-switch", "--bundle", "/b", "id"}, Invocation{Command: "create", Bundle: "/b", ID: "id"}},
+		{"the last one wins", []string{"create", "--bundle", "/a", "-b", "/b", "id"}, Invocation{Command: "create", Bundle: "/b", ID: "id"}},
+		{"not ours to read", []string{"--root", "/r", "kill", "-a", "id", "KILL"}, Invocation{Command: "kill", Root: "/r"}},
+		{"empty value", []string{"create", "--bundle", "", "id"}, Invocation{Command: "create", ID: "id"}},
+		{"a lone dash is an operand", []string{"create", "-"}, Invocation{Command: "create", ID: "-"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.want.Args = tc.args
+			got, err := ParseArgs(tc.args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(&tc.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseArgsMissingValue(t *testing.T) {
+	for _, args := range [][]string{{"--root"}, {"create", "id", "--bundle"}} {
+		_, err := ParseArgs(args)
+		var usage *UsageError
+		if !errors.As(err, &usage) {
+			t.Errorf("ParseArgs(%q) = %v, want a UsageError", args, err)
+		}
+	}
+}
