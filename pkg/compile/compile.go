@@ -1,0 +1,194 @@
+package compile
+
+import (
+	"fmt"
+
+	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/spec"
+)
+
+// Version names this compiler's output: it changes whenever the same policy
+// may give another program, so that stored programs are not taken for ones
+// that this compiler would make.
+const Version = "1"
+
+// Options say what to optimise for. The zero value is the default.
+type Options struct {
+	Optimize Goal
+	// Weights, where not nil, replaces the built-in table of how often calls
+	// are made.
+	Weights *Weights
+}
+
+// Goal is what the compiler minimises.
+type Goal uint8
+
+const (
+	// Cache minimises the instructions that the kernel executes where it
+	// keeps a cache of constant actions (Linux 5.11): calls that the cache
+	// serves cost nothing.
+	Cache Goal = iota
+	// Depth minimises the instructions executed per call, whether or not the
+	// cache would serve it.
+	Depth
+	// Size minimises the length of the program.
+	Size
+)
+
+var goalNames = [...]string{Cache: "cache", Depth: "depth", Size: "size"}
+
+func (g Goal) String() string {
+	if int(g) < len(goalNames) {
+		return goalNames[g]
+	}
+	return fmt.Sprintf("Goal(%d)", uint8(g))
+}
+
+// ParseGoal returns the goal of the given name: "cache", "depth" or "size".
+func ParseGoal(name string) (Goal, error) {
+	for g, n := range goalNames {
+		if n == name {
+			return Goal(g), nil
+		}
+	}
+	return Cache, fmt.Errorf("compile: unknown goal %q: must be cache, depth or size", name)
+}
+
+// TooLargeError says that a policy needs more instructions than the kernel
+// takes.
+type TooLargeError struct {
+	Instructions int // of the program that the policy came to
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("compile: the policy needs %d instructions, the kernel takes at most %d", e.Instructions, bpf.MaxInstructions)
+}
+
+// PolicyError says that a Policy is not one: what pkg/spec makes never is.
+type PolicyError struct {
+	Audit  uint32 // token, 0 where the error is not about one
+	Reason string
+}
+
+func (e *PolicyError) Error() string {
+	if e.Audit == 0 {
+		return "compile: invalid policy: " + e.Reason
+	}
+	return fmt.Sprintf("compile: invalid policy: token %#x: %s", e.Audit, e.Reason)
+}
+
+// Compile returns a program that gives every call the return value that p
+// gives it. The same policy and options give the same program, on any machine.
+// The error is a *TooLargeError where the program would not fit, and a
+// *PolicyError where p is not a total function.
+func Compile(p *spec.Policy, o Options) (bpf.Program, error) {
+	if err := check(p); err != nil {
+		return nil, err
+	}
+	c := newCode()
+	root := c.ret(p.Other)
+	for i := len(p.Tokens) - 1; i >= 0; i-- {
+		t := &p.Tokens[i]
+		root = c.jump(bpf.JEQ, t.Audit, c.load(bpf.OffNr, c.search(p.Endian, t.Ranges)), root)
+	}
+	program := layout(c, c.load(bpf.OffArch, root))
+	if len(program) > bpf.MaxInstructions {
+		return nil, &TooLargeError{Instructions: len(program)}
+	}
+	return program, nil
+}
+
+// check reports the first thing in p that makes it not a total function.
+func check(p *spec.Policy) error {
+	if p.Endian != bpf.Little && p.Endian != bpf.Big {
+		return &PolicyError{Reason: fmt.Sprintf("unknown byte order %d", p.Endian)}
+	}
+	seen := make(map[uint32]bool, len(p.Tokens))
+	for i := range p.Tokens {
+		t := &p.Tokens[i]
+		fail := func(format string, args ...any) error {
+			return &PolicyError{Audit: t.Audit, Reason: fmt.Sprintf(format, args...)}
+		}
+		if seen[t.Audit] {
+			return fail("is there twice")
+		}
+		seen[t.Audit] = true
+		next := uint64(0)
+		for j := range t.Ranges {
+			r := &t.Ranges[j]
+			if uint64(r.First) != next || r.Last < r.First {
+				return fail("range %d (%#x to %#x) does not begin at %#x", j, r.First, r.Last, next)
+			}
+			next = uint64(r.Last) + 1
+			for k := range r.Verdict.Rules {
+				for _, condition := range r.Verdict.Rules[k].Conditions {
+					if condition.Arg > 5 || condition.Op > spec.GE {
+						return fail("range %d: rule %d compares argument %d with %s", j, k, condition.Arg, condition.Op)
+					}
+				}
+			}
+		}
+		if next != 1<<32 {
+			return fail("ranges end at %#x", next)
+		}
+	}
+	return nil
+}
+
+// search returns code for the verdict of the number in A.
+func (c *code) search(e bpf.Endian, ranges []spec.Range) ref {
+	if len(ranges) == 1 {
+		return c.verdict(e, &ranges[0].Verdict)
+	}
+	mid := len(ranges) / 2
+	return c.jump(bpf.JGE, ranges[mid].First, c.search(e, ranges[mid:]), c.search(e, ranges[:mid]))
+}
+
+// verdict returns code for v, whatever A holds.
+func (c *code) verdict(e bpf.Endian, v *spec.Verdict) ref {
+	next := c.ret(v.Default)
+	for i := len(v.Rules) - 1; i >= 0; i-- {
+		r := &v.Rules[i]
+		hit := c.ret(r.Return)
+		for j := len(r.Conditions) - 1; j >= 0; j-- {
+			hit = c.condition(e, r.Conditions[j], hit, next)
+		}
+		next = hit
+	}
+	return next
+}
+
+// condition returns code that leads to then where cond holds, else to
+// otherwise.
+func (c *code) condition(e bpf.Endian, cond spec.Condition, then, otherwise ref) ref {
+	offset := bpf.OffArgs + 8*uint32(cond.Arg)
+	word := func(off, mask uint32, next ref) ref {
+		if mask != 0xffffffff {
+			next = c.mask(mask, next)
+		}
+		return c.load(off, next)
+	}
+	lowOff, highOff := e.Low(offset), e.High(offset)
+	lowMask, highMask := uint32(cond.Mask), uint32(cond.Mask>>32)
+	low, high := uint32(cond.Value), uint32(cond.Value>>32)
+	// x < v is not x >= v, and so on: three operators remain.
+	op := cond.Op
+	switch op {
+	case spec.NE:
+		op, then, otherwise = spec.EQ, otherwise, then
+	case spec.LT:
+		op, then, otherwise = spec.GE, otherwise, then
+	case spec.LE:
+		op, then, otherwise = spec.GT, otherwise, then
+	}
+	if op == spec.EQ {
+		next := word(lowOff, lowMask, c.jump(bpf.JEQ, low, then, otherwise))
+		return word(highOff, highMask, c.jump(bpf.JEQ, high, next, otherwise))
+	}
+	jump := uint16(bpf.JGE)
+	if op == spec.GT {
+		jump = bpf.JGT
+	}
+	next := word(lowOff, lowMask, c.jump(jump, low, then, otherwise))
+	return word(highOff, highMask, c.jump(bpf.JGT, high, then, c.jump(bpf.JEQ, high, next, otherwise)))
+}

@@ -1,0 +1,122 @@
+package compile
+
+import (
+	"seccomp-hook/pkg/bpf"
+)
+
+// maxSkip is the longest distance a conditional jump can skip: Jt and Jf are
+// bytes.
+const maxSkip = 255
+
+// layout puts the steps that can be reached from root into an order in which
+// all jumps lead forward, and counts the distances.
+//
+// It writes the program from its end: every step follows its successors, so
+// their places are known when it is written, and a jump that would be too long
+// gets what it needs right behind it: a copy of the RET it leads to, or else a
+// JA.
+func layout(c *code, root ref) bpf.Program {
+	w := &writer{code: c, place: make([]int, len(c.steps)), size: make([]int, len(c.steps))}
+	for i := range w.place {
+		w.place[i] = unplaced
+	}
+	w.write(root)
+	p := make(bpf.Program, len(w.reversed))
+	for i, in := range w.reversed {
+		p[len(p)-1-i] = in
+	}
+	return p
+}
+
+const unplaced = -1
+
+// writer holds a program under layout. Places count from the program's end.
+type writer struct {
+	code     *code
+	reversed []bpf.Instruction
+	place    []int // of each step's latest copy
+	size     []int // steps under each step, as a tree; 0 where not yet known
+}
+
+// write places r, after everything that it leads to, unless it has a place.
+func (w *writer) write(r ref) {
+	if w.place[r] != unplaced {
+		return
+	}
+	s := w.code.steps[r]
+	switch {
+	case s.then == none:
+		w.emit(r, bpf.Instruction{Code: s.op, K: s.k})
+	case s.otherwise == none:
+		w.write(s.then)
+		w.adjoin(s.then)
+		w.emit(r, bpf.Instruction{Code: s.op, K: s.k})
+	default:
+		// The larger side goes to the end, so that the jump over the other
+		// one is short.
+		near, far := s.then, s.otherwise
+		if w.weigh(near) > w.weigh(far) {
+			near, far = far, near
+		}
+		w.write(far)
+		w.write(near)
+		// The reach of one side shrinks by the instruction that the other one
+		// may need, so look at both until nothing has to be added.
+		for w.reach(near) || w.reach(far) {
+			continue
+		}
+		w.emit(r, bpf.Instruction{Code: s.op, Jt: w.skip(s.then), Jf: w.skip(s.otherwise), K: s.k})
+	}
+}
+
+func (w *writer) emit(r ref, in bpf.Instruction) {
+	w.reversed = append(w.reversed, in)
+	w.place[r] = len(w.reversed) - 1
+}
+
+// distance returns how many instructions lie between a step written now and r.
+func (w *writer) distance(r ref) int { return len(w.reversed) - 1 - w.place[r] }
+
+func (w *writer) skip(r ref) uint8 { return uint8(w.distance(r)) }
+
+// adjoin makes sure that a step written now is followed by r.
+func (w *writer) adjoin(r ref) {
+	if w.distance(r) != 0 {
+		w.bridge(r)
+	}
+}
+
+// reach makes sure that a conditional jump written now can lead to r, and
+// reports whether it had to add an instruction.
+func (w *writer) reach(r ref) bool {
+	if w.distance(r) <= maxSkip {
+		return false
+	}
+	w.bridge(r)
+	return true
+}
+
+// bridge writes a copy of r if it is a RET, else a jump to r, and takes this
+// for r from now on: nothing written later is nearer to the old place.
+func (w *writer) bridge(r ref) {
+	s := w.code.steps[r]
+	if s.then == none {
+		w.emit(r, bpf.Instruction{Code: s.op, K: s.k})
+		return
+	}
+	w.emit(r, bpf.JumpAlways(uint32(w.distance(r))))
+}
+
+// weigh returns how many steps r leads to, counting shared ones as often as
+// they are reached (bounded, so that it cannot overflow): an estimate of the
+// room that its code takes.
+func (w *writer) weigh(r ref) int {
+	if r == none {
+		return 0
+	}
+	if w.size[r] == 0 {
+		s := w.code.steps[r]
+		w.size[r] = min(1+w.weigh(s.then)+w.weigh(s.otherwise), 1<<20)
+	}
+	return w.size[r]
+}
