@@ -69,7 +69,7 @@ func (in Instruction) text(target func(skip uint64) string) string {
 	case RET | A:
 		return "return a"
 	}
-	if _, known := shapes[in.Code]; !known {
+	if shapeOf(in.Code) == shapeInvalid {
 		return fmt.Sprintf("invalid code=%#04x jt=%d jf=%d k=%#x", in.Code, in.Jt, in.Jf, in.K)
 	}
 	if in.Code&ClassMask == ALU {

@@ -5,7 +5,8 @@ package bpf
 type shape uint8
 
 const (
-	shapePlain   shape = iota // no field, or a K without restrictions
+	shapeInvalid shape = iota // not an operation of seccomp
+	shapePlain                // no field, or a K without restrictions
 	shapeData                 // K is an offset into struct seccomp_data
 	shapeScratch              // K is a scratch word
 	shapeDivisor              // K is a divisor
@@ -16,7 +17,7 @@ const (
 
 // shapes has every operation that seccomp accepts (kernel/seccomp.c,
 // seccomp_check_filter), and no other.
-var shapes = map[uint16]shape{
+var shapes = [...]shape{
 	LD | W | ABS:  shapeData,
 	LD | W | LEN:  shapePlain,
 	LDX | W | LEN: shapePlain,
@@ -48,4 +49,13 @@ var shapes = map[uint16]shape{
 	JMP | JGE | K: shapeBranch, JMP | JGE | X: shapeBranch,
 	JMP | JGT | K: shapeBranch, JMP | JGT | X: shapeBranch,
 	JMP | JSET | K: shapeBranch, JMP | JSET | X: shapeBranch,
+}
+
+// shapeOf returns the shape of the operation code, shapeInvalid where seccomp
+// does not accept it.
+func shapeOf(code uint16) shape {
+	if int(code) >= len(shapes) {
+		return shapeInvalid
+	}
+	return shapes[code]
 }

@@ -49,12 +49,10 @@ func (p Program) Validate() error {
 // check returns why the kernel refuses instruction i on its own, or "".
 func (p Program) check(i int) string {
 	in := p[i]
-	shape, known := shapes[in.Code]
-	if !known {
-		return "seccomp does not accept this operation"
-	}
 	beyond := func(skip uint64) bool { return uint64(i)+1+skip >= uint64(len(p)) }
-	switch shape {
+	switch shapeOf(in.Code) {
+	case shapeInvalid:
+		return "seccomp does not accept this operation"
 	case shapeData:
 		if in.K >= SizeOf || in.K&3 != 0 {
 			return fmt.Sprintf("offset %d is not an aligned word of struct seccomp_data", in.K)
