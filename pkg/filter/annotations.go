@@ -1,0 +1,51 @@
+package filter
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+)
+
+// Names of the annotations. Each has one plain value, so that jq, labels and
+// templates can use them.
+const (
+	AnnotationPrefix = "io.seccomp-hook."
+
+	// AnnotationProfile names where the profile came from. As input it names
+	// the profile to use: a path beneath a profile directory,
+	// "builtin:docker" or "builtin:containerd".
+	AnnotationProfile       = AnnotationPrefix + "profile"
+	AnnotationProfileDigest = AnnotationPrefix + "profile.sha256"
+	AnnotationProgramDigest = AnnotationPrefix + "program.sha256"
+	AnnotationInstructions  = AnnotationPrefix + "program.instructions"
+	AnnotationCompiler      = AnnotationPrefix + "compiler"
+	AnnotationVerified      = AnnotationPrefix + "verified" // "true" only where the proof ran on this program
+
+	// AnnotationStore is "hit" or "miss".
+	AnnotationStore = AnnotationPrefix + "store"
+	// AnnotationInstallMode is how the filter got into the container; "none"
+	// where there is no profile.
+	AnnotationInstallMode         = AnnotationPrefix + "install.mode"
+	AnnotationInstallMicroseconds = AnnotationPrefix + "install.microseconds"
+)
+
+// Annotations returns what is to be said of f in annotations: everything
+// except AnnotationStore and the AnnotationInstall ones, which belong to one
+// start and not to the filter.
+func (f *Filter) Annotations() map[string]string {
+	program := f.Program.Digest()
+	a := map[string]string{
+		AnnotationProfile:       f.Profile,
+		AnnotationProfileDigest: hex.EncodeToString(f.ProfileDigest[:]),
+		AnnotationProgramDigest: hex.EncodeToString(program[:]),
+		AnnotationInstructions:  strconv.Itoa(len(f.Program)),
+		AnnotationCompiler:      f.Compiler,
+		AnnotationVerified:      strconv.FormatBool(f.Verified),
+	}
+	for _, s := range f.Statistics {
+		for name, n := range map[string]int{"cached": s.Cached, "constant": s.Constant, "dynamic": s.Dynamic, "total": s.Total} {
+			a[fmt.Sprintf("%scache.%s.%s", AnnotationPrefix, s.Arch, name)] = strconv.Itoa(n)
+		}
+	}
+	return a
+}
