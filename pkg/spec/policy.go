@@ -17,6 +17,13 @@ type Policy struct {
 	Tokens []Token
 	// Other is what a call of any other token gets.
 	Other bpf.Return
+
+	// Listener says that the profile has a NOTIFY rule, which wants a listener
+	// even where no call of the target meets it (runc, patchbpf.filterFlags).
+	// It is no part of the function.
+	Listener bool
+	// Warnings are about the profile, not about the function.
+	Warnings Warnings
 }
 
 // Token says what calls get that carry one AUDIT_ARCH_* token. On x86 the

@@ -1,0 +1,32 @@
+package spec
+
+// Flags are the flags of seccomp(2) that a profile asks for. The zero value is
+// a profile that says "flags": [].
+type Flags struct {
+	// Log is SECCOMP_FILTER_FLAG_LOG.
+	Log bool
+	// SpecAllow is SECCOMP_FILTER_FLAG_SPEC_ALLOW.
+	SpecAllow bool
+	// WaitKillableRecv is SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV.
+	WaitKillableRecv bool
+	// Unset says that the profile has no "flags" at all. Then runc takes
+	// SPEC_ALLOW if the kernel has it (specconv.SetupSeccomp).
+	Unset bool
+}
+
+// set turns on the flag of that name; false where there is none.
+// SECCOMP_FILTER_FLAG_TSYNC is taken for granted, as runc does.
+func (f *Flags) set(name string) bool {
+	switch name {
+	case "SECCOMP_FILTER_FLAG_TSYNC":
+	case "SECCOMP_FILTER_FLAG_LOG":
+		f.Log = true
+	case "SECCOMP_FILTER_FLAG_SPEC_ALLOW":
+		f.SpecAllow = true
+	case "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV":
+		f.WaitKillableRecv = true
+	default:
+		return false
+	}
+	return true
+}

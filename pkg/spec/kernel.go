@@ -1,0 +1,26 @@
+package spec
+
+import "fmt"
+
+// KernelVersion is the part of a Linux version that minKernel compares: 6.12.
+// The zero value is no version.
+type KernelVersion struct {
+	Major, Minor uint64
+}
+
+// ParseKernelVersion reads the version at the beginning of a release such as
+// uname -r prints: "6.12.9-arch1-1" is 6.12.
+func ParseKernelVersion(release string) (KernelVersion, error) {
+	var v KernelVersion
+	if _, err := fmt.Sscanf(release, "%d.%d", &v.Major, &v.Minor); err != nil {
+		return KernelVersion{}, fmt.Errorf("spec: kernel release %q: %w", release, err)
+	}
+	return v, nil
+}
+
+func (v KernelVersion) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
+
+// atLeast reports whether v is min or newer.
+func (v KernelVersion) atLeast(min KernelVersion) bool {
+	return v.Major > min.Major || v.Major == min.Major && v.Minor >= min.Minor
+}
