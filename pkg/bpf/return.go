@@ -50,7 +50,7 @@ func (r Return) String() string {
 	name, known := actionNames[r.Action()]
 	switch {
 	case !known:
-		return fmt.Sprintf("UNKNOWN(%#010x)", uint32(r))
+		return fmt.Sprintf("UNKNOWN(%#08x)", uint32(r))
 	case r.Data() != 0 || r.Action() == RetErrno:
 		return fmt.Sprintf("%s(%d)", name, r.Data())
 	default:
