@@ -1,0 +1,62 @@
+//go:build linux
+
+package install
+
+import "fmt"
+
+// Step is one step of an installation into another process, in the order in
+// which they happen. The installer can be killed or stopped at the beginning
+// of each: doc.go says what then becomes of the container.
+type Step uint8
+
+// The steps.
+const (
+	StepStart    Step = iota + 1 // the installer has been started
+	StepRequest                  // read the request
+	StepIdentify                 // check who the process is
+	StepSeize                    // seize every thread, with seccomp suspended
+	StepConfirm                  // check again who the process is, now that it cannot get away
+	StepStop                     // stop one thread
+	StepMap                      // inject mmap(2)
+	StepWrite                    // write the program
+	StepAttach                   // inject seccomp(2)
+	StepListener                 // take the listener, inject close(2)
+	StepUnmap                    // inject munmap(2)
+	StepRestore                  // put registers and signal mask back
+	StepVerify                   // read back what every thread has
+	StepReport                   // tell the hook
+	StepWait                     // wait for the exec
+	StepExec                     // the exec has happened
+	StepRelease                  // let go: the filter is live
+	stepEnd
+)
+
+var stepNames = [...]string{
+	StepStart:    "start the installer",
+	StepRequest:  "read the request",
+	StepIdentify: "identify the process",
+	StepSeize:    "seize the threads",
+	StepConfirm:  "confirm the process",
+	StepStop:     "stop a thread",
+	StepMap:      "map memory",
+	StepWrite:    "write the program",
+	StepAttach:   "attach the filter",
+	StepListener: "take the listener",
+	StepUnmap:    "unmap memory",
+	StepRestore:  "restore the thread",
+	StepVerify:   "verify the filter",
+	StepReport:   "report",
+	StepWait:     "wait for the exec",
+	StepExec:     "handle the exec",
+	StepRelease:  "release",
+}
+
+func (s Step) String() string {
+	if int(s) < len(stepNames) && stepNames[s] != "" {
+		return stepNames[s]
+	}
+	return fmt.Sprintf("Step(%d)", uint8(s))
+}
+
+// LastStep is the last step, for tests that go through them all.
+const LastStep = stepEnd - 1
