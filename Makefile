@@ -1,0 +1,98 @@
+# Everything a user or a developer of seccomp-hook does. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# sudo's secure_path leaves out where Go is unpacked by its own instructions.
+export PATH := $(PATH):/usr/local/go/bin
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# One static binary each, the same bytes wherever it is built from the same
+# sources. The version comes from git here, because Go's own stamp fails the
+# build where root builds another user's checkout.
+BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+
+FUZZTIME ?= 10s
+
+##@ Use
+
+.PHONY: build
+build: ## Build the static binaries into bin/
+	$(BUILD) -o bin/seccomp-hook ./cmd/seccomp-hook
+	$(BUILD) -o bin/containerd-shim-seccomp-v2 ./cmd/shim
+	ln -sf seccomp-hook bin/seccomp-runc
+
+.PHONY: demo
+demo: ## Run a container under runc with the hook and show what it saw (root)
+	hack/dependencies.sh demo
+	$(MAKE) --no-print-directory build
+	hack/demo.sh
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf bin .build
+
+##@ Test
+
+.PHONY: unit
+unit: ## Vet and test what needs neither root nor packages
+	go vet ./...
+	go vet -tags integration ./test/...
+	hack/unit.sh
+
+.PHONY: test
+test: ## Run all tests, from a clean clone to the last engine (root)
+	hack/dependencies.sh test
+	$(MAKE) --no-print-directory tools build
+	hack/test.sh
+
+.PHONY: integration
+integration: tools build ## Run the tests against real runtimes and the running kernel (root)
+	go test -tags integration ./test/integration
+
+.PHONY: test-runc
+test-runc: tools build ## Run runc's own test suite against seccomp-runc (root)
+	hack/test-runc.sh
+
+.PHONY: test-engines
+test-engines: tools build ## Run Docker Engine and Podman with seccomp-runc and the hook (root)
+	go test -tags integration -run '^TestEngine' -v ./test/integration
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (10s)
+	hack/fuzz.sh $(FUZZTIME)
+
+##@ Develop
+
+.PHONY: generate
+generate: ## Write the generated files anew
+	go generate ./...
+
+.PHONY: stale
+stale: ## Fail if a generated file is not what the generator writes
+	hack/stale.sh
+
+.PHONY: portable
+portable: ## Compile for the other systems and architectures
+	hack/portable.sh
+
+.PHONY: lint
+lint: ## Run the linters over Go and shell
+	hack/dependencies.sh lint
+	hack/build-tools.sh golangci-lint
+	hack/lint.sh
+
+.PHONY: tools
+tools: ## Build runc, containerd and the other tools of the tests into bin/tools
+	hack/build-tools.sh
+
+.PHONY: dependencies
+dependencies: ## Install the Debian packages that the tests need (root)
+	hack/dependencies.sh test
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a task needs and the machine lacks, and
+# says which. It changes nothing where all are present.
+#
+# usage: hack/dependencies.sh demo|lint|test
+set -euo pipefail
+
+case "${1-}" in
+demo) packages=(busybox-static jq runc) ;;
+lint) packages=(shellcheck) ;;
+test)
+	packages=(
+		# Runtimes and engines, as the distribution has them.
+		runc crun containerd docker.io podman uidmap
+		# What containers are made of: the root filesystem, and the programs in it.
+		busybox-static gcc gcc-multilib libc6-dev
+		# cgo programs: runc, and the comparison with libseccomp.
+		libseccomp-dev pkg-config
+		# runc's own test suite.
+		bats gawk jq bsdutils xz-utils procps util-linux
+		# Looking at processes from outside, scripts.
+		strace shellcheck
+	)
+	;;
+*)
+	echo "usage: $0 demo|lint|test" >&2
+	exit 2
+	;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "$0: not a Debian system; it needs what these packages hold: ${packages[*]}" >&2
+	exit 1
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+	status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$status" = installed ] || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+	exit 0
+fi
+
+echo "installing Debian packages: ${missing[*]}"
+if [ "$(id -u)" -ne 0 ]; then
+	echo "$0: this takes root" >&2
+	exit 1
+fi
+
+# An engine's package starts its daemon where it can. None is wanted: the tests
+# start their own. invoke-rc.d(8) asks this file; the machine's own wins.
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+	trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+	printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+	chmod 755 /usr/sbin/policy-rc.d
+fi
+
+install_missing() {
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${missing[@]}" </dev/null
+}
+# The lists may be absent, or name versions that the mirror has replaced.
+if [ -z "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit)" ] || ! install_missing; then
+	apt-get update --quiet
+	install_missing
+fi
