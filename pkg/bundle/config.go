@@ -21,6 +21,8 @@ type Config struct {
 
 	annotation map[string]string
 	bounding   []string
+
+	noNewPrivileges bool
 }
 
 // object is where an object of the text is and what it has.
@@ -41,10 +43,10 @@ type property struct {
 // Parse reads a config.json. The text is not copied and must not change. The
 // error is a *SyntaxError.
 //
-// Only what Config has methods for is checked beyond syntax: linux, hooks and
-// annotations are objects, the hooks' stages are arrays, annotations and
-// process.capabilities.bounding hold strings. null stands for an absent
-// property.
+// Only what Config has methods for is checked beyond syntax: linux, hooks,
+// annotations and process are objects, the hooks' stages are arrays,
+// annotations and process.capabilities.bounding hold strings. null stands for
+// an absent property.
 func Parse(text []byte) (*Config, error) {
 	c := &Config{text: text}
 	s := scanner{text: text}
@@ -74,7 +76,7 @@ func Parse(text []byte) (*Config, error) {
 	if err := c.readAnnotations(); err != nil {
 		return nil, err
 	}
-	return c, c.readCapabilities()
+	return c, c.readProcess()
 }
 
 // object indexes the object at pos.
@@ -86,8 +88,9 @@ func (c *Config) object(pos int, path []string) (object, error) {
 	return o, err
 }
 
-// find returns the member of o that path names, which must be an object or an
-// array as open says. Only objects are indexed.
+// find returns the member of o that path names, whose value must begin as open
+// says: an object, an array, or with 't' a truth value. Only objects are
+// indexed.
 func (c *Config) find(o object, open byte, path ...string) (property, error) {
 	name := path[len(path)-1]
 	var p property
@@ -110,8 +113,8 @@ func (c *Config) find(o object, open byte, path ...string) (property, error) {
 	switch {
 	case string(value) == "null":
 		p.null = true
-	case value[0] != open:
-		return p, c.fail(p.value.start, path, "%s expected", map[byte]string{'{': "an object was", '[': "an array was"}[open])
+	case value[0] != open && !(open == 't' && value[0] == 'f'):
+		return p, c.fail(p.value.start, path, "%s was expected", map[byte]string{'{': "an object", '[': "an array", 't': "true or false"}[open])
 	case open == '{':
 		var err error
 		if p.object, err = c.object(p.value.start, path); err != nil {
@@ -141,12 +144,21 @@ func (c *Config) readAnnotations() (err error) {
 	return nil
 }
 
-func (c *Config) readCapabilities() error {
-	path := []string{"process", "capabilities", "bounding"}
-	process, err := c.find(c.root, '{', path[:1]...)
+func (c *Config) readProcess() error {
+	process, err := c.find(c.root, '{', "process")
 	if err != nil {
 		return err
 	}
+	noNewPrivileges, err := c.find(process.object, 't', "process", "noNewPrivileges")
+	if err != nil {
+		return err
+	}
+	c.noNewPrivileges = noNewPrivileges.present && !noNewPrivileges.null && c.text[noNewPrivileges.value.start] == 't'
+	return c.readCapabilities(process)
+}
+
+func (c *Config) readCapabilities(process property) error {
+	path := []string{"process", "capabilities", "bounding"}
 	capabilities, err := c.find(process.object, '{', path[:2]...)
 	if err != nil {
 		return err
@@ -184,6 +196,9 @@ func (c *Config) Annotation(name string) (string, bool) {
 	value, ok := c.annotation[name]
 	return value, ok
 }
+
+// NoNewPrivileges returns process.noNewPrivileges.
+func (c *Config) NoNewPrivileges() bool { return c.noNewPrivileges }
 
 // Bounding returns process.capabilities.bounding as written. It is nil where
 // config.json does not have it.

@@ -88,6 +88,8 @@ func TestParseRefuses(t *testing.T) {
 		{`{"hooks":{"preStart":[]}}`, `hooks.prestart: the key "preStart" differs`},
 		{`{"annotations":"x"}`, `annotations: an object was expected`},
 		{`{"annotations":{"k":1}}`, `annotations.k: a string was expected`},
+		{`{"process":{"noNewPrivileges":1}}`, `process.noNewPrivileges: true or false was expected`},
+		{`{"process":{"NoNewPrivileges":true}}`, `process.noNewPrivileges: the key "NoNewPrivileges" differs`},
 		{`{"process":{"capabilities":{"bounding":["CAP_KILL",1]}}}`, `process.capabilities.bounding: a string was expected`},
 		{`{"process":{"capabilities":{"bounding":"CAP_KILL"}}}`, `process.capabilities.bounding: an array was expected`},
 	} {
@@ -114,6 +116,21 @@ func TestReading(t *testing.T) {
 	}
 	if got := config.Bounding(); !reflect.DeepEqual(got, []string{"CAP_KILL", "CAP_CHOWN"}) {
 		t.Errorf("Bounding() = %q", got)
+	}
+	for text, want := range map[string]bool{
+		`{}`:                                     false,
+		`{"process":null}`:                       false,
+		`{"process":{"noNewPrivileges":null}}`:   false,
+		`{"process":{"noNewPrivileges":false}}`:  false,
+		`{"process":{"noNewPrivileges": true }}`: true,
+	} {
+		config, err := Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := config.NoNewPrivileges(); got != want {
+			t.Errorf("%s: NoNewPrivileges() = %v", text, got)
+		}
 	}
 	for text, want := range map[string][]string{
 		`{}`:                              nil,
