@@ -1,0 +1,121 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// ConfigFile is the configuration that is read where the environment names no
+// other.
+const ConfigFile = "/etc/seccomp-hook/config.toml"
+
+// Environment variables that decide over the configuration file.
+const (
+	EnvConfig      = "SECCOMP_HOOK_CONFIG"
+	EnvRealRuntime = "SECCOMP_HOOK_REAL_RUNTIME"
+)
+
+// realRuntimeFlag is the one flag of our own; it goes before the runtime's.
+const realRuntimeFlag = "--real-runtime"
+
+// Config is what an administrator decides for all containers of a host.
+type Config struct {
+	// RealRuntime is the runtime that makes the containers: a path, or a name
+	// that is looked up on PATH. Empty: runc, then crun.
+	RealRuntime string `toml:"real_runtime"`
+	// DefaultProfile is the profile of containers whose config.json has
+	// neither a linux.seccomp nor an annotation that names one. Empty: such
+	// containers get no filter, as under the real runtime alone.
+	DefaultProfile string `toml:"default_profile"`
+	// ProfileDirs are the directories that annotations may name profiles in.
+	ProfileDirs []string `toml:"profile_dirs"`
+	// Log is the file that the hook appends to. Empty: stderr.
+	Log string `toml:"log"`
+	// LogFormat is "text" or "json".
+	LogFormat string `toml:"log_format"`
+	// LogLevel is a level of logrus.
+	LogLevel string `toml:"log_level"`
+}
+
+// LoadConfig reads the configuration file and the environment. A file that is
+// named and absent, or that has a key which is not known, is an error: what an
+// administrator wrote must not be silently without effect.
+func LoadConfig(getenv func(string) string) (Config, error) {
+	var c Config
+	path, named := ConfigFile, false
+	if p := getenv(EnvConfig); p != "" {
+		path, named = p, true
+	}
+	f, err := os.Open(path)
+	switch {
+	case err == nil:
+		defer f.Close()
+		if err := toml.NewDecoder(f).DisallowUnknownFields().Decode(&c); err != nil {
+			var strict *toml.StrictMissingError
+			if errors.As(err, &strict) {
+				return c, fmt.Errorf("runtime: configuration %s: unknown key %q", path, strings.Join(strict.Errors[0].Key(), "."))
+			}
+			return c, fmt.Errorf("runtime: configuration %s: %w", path, err)
+		}
+	case named || !errors.Is(err, fs.ErrNotExist):
+		return c, fmt.Errorf("runtime: configuration: %w", err)
+	}
+	if r := getenv(EnvRealRuntime); r != "" {
+		c.RealRuntime = r
+	}
+	return c, nil
+}
+
+// cutRealRuntime takes our own flag off the front of args.
+func cutRealRuntime(args []string) (realRuntime string, rest []string, err error) {
+	if len(args) == 0 {
+		return "", args, nil
+	}
+	if value, ok := strings.CutPrefix(args[0], realRuntimeFlag+"="); ok {
+		return value, args[1:], nil
+	}
+	if args[0] != realRuntimeFlag {
+		return "", args, nil
+	}
+	if len(args) < 2 {
+		return "", nil, &UsageError{Reason: realRuntimeFlag + " needs a value"}
+	}
+	return args[1], args[2:], nil
+}
+
+// findRuntime returns the absolute path of the real runtime. The runtime must
+// not be this program again: that would never end.
+func findRuntime(name, self string) (string, error) {
+	candidates := []string{name}
+	if name == "" {
+		candidates = []string{"runc", "crun"}
+	}
+	for _, candidate := range candidates {
+		path, err := exec.LookPath(candidate)
+		if errors.Is(err, exec.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("runtime: real runtime: %w", err)
+		}
+		if path, err = filepath.Abs(path); err != nil {
+			return "", fmt.Errorf("runtime: real runtime: %w", err)
+		}
+		real, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return "", fmt.Errorf("runtime: real runtime: %w", err)
+		}
+		if real == self {
+			return "", fmt.Errorf("runtime: real runtime %s is seccomp-hook itself", path)
+		}
+		return path, nil
+	}
+	return "", fmt.Errorf("runtime: real runtime: none of %s on PATH", strings.Join(candidates, ", "))
+}

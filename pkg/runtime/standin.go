@@ -1,0 +1,162 @@
+package runtime
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names in a bundle while the runtime reads its config.json.
+const (
+	configName   = "config.json"
+	originalName = ".config.json.seccomp-hook-original" // the bundle's own, kept
+	draftName    = ".config.json.seccomp-hook-draft"    // the stand-in, before it stands in
+)
+
+// standIn is a config.json that stands in for a bundle's own one while the
+// runtime reads it. runc takes neither another name for the file nor another
+// directory for the bundle (utils.go, setupSpec; the bundle's path is also
+// what `state` shows and what hooks get), so the file itself has to be another
+// one for a moment.
+//
+// The bundle's own file is never written to: it gets a second name and loses
+// its first, and Restore gives the first one back to the same inode. Every
+// step is one atomic link(2), rename(2) or unlink(2), config.json exists at
+// every moment, and what a killed process left behind is recognised and undone
+// by the next one, see recover.
+type standIn struct {
+	dir  *os.File // the bundle, locked
+	text []byte   // what stands in
+}
+
+// lockBundle opens a bundle and locks it, so that two creates in one bundle
+// come one after the other. It puts back a config.json that a killed process
+// has left replaced. The lock belongs to the open file: it is inherited with
+// it, and ends with the last process that has it open.
+func lockBundle(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("runtime: bundle %s: %w", path, err)
+	}
+	dir := os.NewFile(uintptr(fd), path)
+	if err := flock(dir); err != nil {
+		dir.Close()
+		return nil, fmt.Errorf("runtime: lock bundle %s: %w", path, err)
+	}
+	if err := recoverConfig(dir); err != nil {
+		dir.Close()
+		return nil, fmt.Errorf("runtime: restore %s of bundle %s: %w", configName, path, err)
+	}
+	return dir, nil
+}
+
+func flock(f *os.File) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// recoverConfig undoes what a process that was killed in a locked bundle has
+// left behind. Whether the original had lost its name already can be seen: it
+// still has it if both names are of one inode.
+func recoverConfig(dir *os.File) error {
+	if err := removeAt(dir, draftName); err != nil {
+		return err
+	}
+	var original, config unix.Stat_t
+	if err := lstatAt(dir, originalName, &original); err != nil {
+		return ignoreAbsent(err)
+	}
+	err := lstatAt(dir, configName, &config)
+	if err == nil && config.Dev == original.Dev && config.Ino == original.Ino {
+		return removeAt(dir, originalName)
+	}
+	return renameAt(dir, originalName, configName)
+}
+
+// readConfig reads the config.json of a locked bundle, at most limit bytes.
+func readConfig(dir *os.File, limit int64) ([]byte, error) {
+	fd, err := unix.Openat(int(dir.Fd()), configName, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: dir.Name() + "/" + configName, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), dir.Name()+"/"+configName)
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("%s: larger than %d bytes", f.Name(), limit)
+	}
+	return text, err
+}
+
+// place puts text in the place of the config.json of a locked bundle.
+func place(dir *os.File, text []byte) (*standIn, error) {
+	s := &standIn{dir: dir, text: text}
+	if err := s.place(); err != nil {
+		return nil, errors.Join(fmt.Errorf("runtime: replace %s of bundle %s: %w", configName, dir.Name(), err), recoverConfig(dir))
+	}
+	return s, nil
+}
+
+func (s *standIn) place() error {
+	fd, err := unix.Openat(int(s.dir.Fd()), draftName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fmt.Errorf("create: %w", err)
+	}
+	draft := os.NewFile(uintptr(fd), draftName)
+	if _, err := draft.Write(s.text); err != nil {
+		draft.Close()
+		return err
+	}
+	if err := draft.Close(); err != nil {
+		return err
+	}
+	if err := unix.Linkat(int(s.dir.Fd()), configName, int(s.dir.Fd()), originalName, 0); err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
+	return renameAt(s.dir, draftName, configName)
+}
+
+// Restore gives the bundle its own config.json back. If somebody has written
+// another one meanwhile, that one stays: it is newer.
+func (s *standIn) Restore() error {
+	current, err := readConfig(s.dir, int64(len(s.text)))
+	if err == nil && bytes.Equal(current, s.text) {
+		err = renameAt(s.dir, originalName, configName)
+	} else {
+		err = removeAt(s.dir, originalName)
+	}
+	if err != nil {
+		return fmt.Errorf("runtime: restore %s of bundle %s: %w", configName, s.dir.Name(), err)
+	}
+	return nil
+}
+
+func lstatAt(dir *os.File, name string, st *unix.Stat_t) error {
+	return unix.Fstatat(int(dir.Fd()), name, st, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+func renameAt(dir *os.File, from, to string) error {
+	if err := unix.Renameat(int(dir.Fd()), from, int(dir.Fd()), to); err != nil {
+		return fmt.Errorf("rename %s to %s: %w", from, to, err)
+	}
+	return nil
+}
+
+func removeAt(dir *os.File, name string) error {
+	return ignoreAbsent(unix.Unlinkat(int(dir.Fd()), name, 0))
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
