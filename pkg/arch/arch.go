@@ -27,7 +27,7 @@ type Arch struct {
 	// n32, else 0. All numbers in this package include it.
 	NumberBase uint32
 	// Multiplexed says that socket and IPC calls can also be made through
-	// socketcall(2) and ipc(2): see Companion.
+	// socketcall(2) and ipc(2): see Companions.
 	Multiplexed bool
 
 	table *table

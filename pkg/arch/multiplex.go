@@ -1,48 +1,44 @@
 package arch
 
-// companion says how a call is made through socketcall(2) or ipc(2): its
-// number there, which is the first argument of that call.
-type companion struct {
-	name   string // of the call itself
-	number uint8
+// Companion says how a call is made on architectures that are Multiplexed:
+// there Via, with Which as its first argument, does what Call does. Many of
+// them have Call as well.
+type Companion struct {
+	Call Call
+	Via  Call // socketcall or ipc
+	// Which is SYS_SOCKET or another of <linux/net.h>, SEMOP or another of
+	// <linux/ipc.h>.
+	Which uint32
 }
 
-// socketcalls are the calls behind socketcall(2): SYS_SOCKET and the others of
-// <linux/net.h>.
-var socketcalls = [...]companion{
-	{"socket", 1}, {"bind", 2}, {"connect", 3}, {"listen", 4}, {"accept", 5},
-	{"getsockname", 6}, {"getpeername", 7}, {"socketpair", 8}, {"send", 9},
-	{"recv", 10}, {"sendto", 11}, {"recvfrom", 12}, {"shutdown", 13},
-	{"setsockopt", 14}, {"getsockopt", 15}, {"sendmsg", 16}, {"recvmsg", 17},
-	{"accept4", 18}, {"recvmmsg", 19}, {"sendmmsg", 20},
+var socketcalls = [...]string{
+	1: "socket", 2: "bind", 3: "connect", 4: "listen", 5: "accept",
+	6: "getsockname", 7: "getpeername", 8: "socketpair", 9: "send", 10: "recv",
+	11: "sendto", 12: "recvfrom", 13: "shutdown", 14: "setsockopt",
+	15: "getsockopt", 16: "sendmsg", 17: "recvmsg", 18: "accept4",
+	19: "recvmmsg", 20: "sendmmsg",
 }
 
-// ipcs are the calls behind ipc(2): SEMOP and the others of <linux/ipc.h>.
-var ipcs = [...]companion{
-	{"semop", 1}, {"semget", 2}, {"semctl", 3}, {"semtimedop", 4},
-	{"msgsnd", 11}, {"msgrcv", 12}, {"msgget", 13}, {"msgctl", 14},
-	{"shmat", 21}, {"shmdt", 22}, {"shmget", 23}, {"shmctl", 24},
+var ipcs = [...]string{
+	1: "semop", 2: "semget", 3: "semctl", 4: "semtimedop",
+	11: "msgsnd", 12: "msgrcv", 13: "msgget", 14: "msgctl",
+	21: "shmat", 22: "shmdt", 23: "shmget", 24: "shmctl",
 }
 
-// Companion returns the other way to make call name on a: the number of
-// socketcall(2) or ipc(2), and which is the first argument that selects the
-// call there. It is false for other calls, and on architectures that do not
-// multiplex them.
-func (a *Arch) Companion(name string) (nr, which uint32, ok bool) {
-	if !a.Multiplexed {
-		return 0, 0, false
-	}
-	for _, c := range socketcalls {
-		if c.name == name {
-			nr, ok = a.Number("socketcall")
-			return nr, uint32(c.number), ok
+// Companions returns the calls behind socketcall(2) and ipc(2).
+func Companions() []Companion {
+	var list []Companion
+	add := func(via string, names []string) {
+		viaCall, _ := FindCall(via)
+		for which, name := range names {
+			if name == "" {
+				continue
+			}
+			call, _ := FindCall(name)
+			list = append(list, Companion{Call: call, Via: viaCall, Which: uint32(which)})
 		}
 	}
-	for _, c := range ipcs {
-		if c.name == name {
-			nr, ok = a.Number("ipc")
-			return nr, uint32(c.number), ok
-		}
-	}
-	return 0, 0, false
+	add("socketcall", socketcalls[:])
+	add("ipc", ipcs[:])
+	return list
 }

@@ -15,7 +15,7 @@ type Call uint16
 // table is the system calls of one architecture. All tables are constant data,
 // so a program that imports this package starts no slower.
 type table struct {
-	numbers [callCount]uint32 // by Call, with absent where there is none
+	numbers [CallCount]uint32 // by Call, with absent where there is none
 	order   []Call            // by ascending number
 }
 
@@ -24,7 +24,7 @@ const absent = ^uint32(0)
 
 // FindCall returns the call of that name, false where no architecture has one.
 func FindCall(name string) (Call, bool) {
-	low, high := 0, callCount
+	low, high := 0, CallCount
 	for low < high {
 		mid := int(uint(low+high) / 2)
 		if Call(mid).Name() < name {
@@ -33,7 +33,7 @@ func FindCall(name string) (Call, bool) {
 			high = mid
 		}
 	}
-	return Call(low), low < callCount && Call(low).Name() == name
+	return Call(low), low < CallCount && Call(low).Name() == name
 }
 
 // Name returns the call's name.
@@ -80,11 +80,11 @@ func (a *Arch) Max() uint32 {
 	return t.numbers[t.order[len(t.order)-1]]
 }
 
-// Calls yields the number and name of every call of a, by ascending number.
-func (a *Arch) Calls() iter.Seq2[uint32, string] {
-	return func(yield func(uint32, string) bool) {
+// Calls yields every call of a with its number, by ascending number.
+func (a *Arch) Calls() iter.Seq2[uint32, Call] {
+	return func(yield func(uint32, Call) bool) {
 		for _, c := range a.table.order {
-			if !yield(a.table.numbers[c], c.Name()) {
+			if !yield(a.table.numbers[c], c) {
 				return
 			}
 		}

@@ -2,8 +2,8 @@
 
 package arch
 
-// callCount is the number of names that any architecture has.
-const callCount = 508
+// CallCount is the number of names that any architecture has.
+const CallCount = 508
 
 // callNames is all names, in alphabetical order, without a gap.
 const callNames = "" +
@@ -517,7 +517,7 @@ const callNames = "" +
 	"writev"
 
 // nameAt is where each name begins in callNames, and where the last one ends.
-var nameAt = [callCount + 1]uint16{
+var nameAt = [CallCount + 1]uint16{
 	0, 7, 17, 24, 30, 37, 43, 47, 54, 62, 73, 78, 88, 104, 123, 137,
 	154, 161, 165, 168, 173, 183, 186, 194, 204, 213, 219, 225, 230, 235, 240, 247,
 	253, 266, 281, 293, 312, 325, 340, 355, 377, 390, 405, 410, 416, 421, 432, 439,
@@ -553,7 +553,7 @@ var nameAt = [callCount + 1]uint16{
 }
 
 var tableX86_64 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		absent, absent, 156, 43, 288, 21, 163, 248, 159, 183, 37, 158, absent, absent, absent, absent,
 		absent, 49, 321, absent, absent, 12, absent, absent, 451, 125, 126, 80, 90, 92, absent, 161,
 		305, absent, 229, absent, 228, absent, 230, absent, 227, absent, 56, 435, 3, 436, 42, 326,
@@ -617,7 +617,7 @@ var tableX86_64 = table{
 }
 
 var tableX86 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		140, 142, 149, absent, 364, 33, 51, 286, 124, 137, 27, 384, absent, absent, absent, absent,
 		134, 361, 357, 17, absent, 45, absent, absent, 451, 184, 185, 12, 15, 182, 212, 61,
 		343, 405, 266, 406, 265, 403, 267, 407, 264, 404, 120, 435, 6, 436, 362, 377,
@@ -685,7 +685,7 @@ var tableX86 = table{
 }
 
 var tableX32 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		absent, absent, absent, 1073741867, 1073742112, 1073741845, 1073741987, 1073742072, 1073741983, 1073742007, 1073741861, 1073741982, absent, absent, absent, absent,
 		absent, 1073741873, 1073742145, absent, absent, 1073741836, absent, absent, 1073742275, 1073741949, 1073741950, 1073741904, 1073741914, 1073741916, absent, 1073741985,
 		1073742129, absent, 1073742053, absent, 1073742052, absent, 1073742054, absent, 1073742051, absent, 1073741880, 1073742259, 1073741827, 1073742260, 1073741866, 1073742150,
@@ -748,7 +748,7 @@ var tableX32 = table{
 }
 
 var tableArm = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		140, 142, 149, 285, 366, 33, 51, 309, 124, absent, absent, absent, 270, 341, absent, absent,
 		134, 282, 386, absent, 983041, 45, absent, 983042, 451, 184, 185, 12, 15, 182, 212, 61,
 		372, 405, 264, 406, 263, 403, 265, 407, 262, 404, 120, 435, 6, 436, 283, 391,
@@ -814,7 +814,7 @@ var tableArm = table{
 }
 
 var tableAarch64 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		absent, absent, absent, 202, 242, absent, 89, 217, 171, absent, absent, absent, absent, absent, absent, absent,
 		absent, 200, 280, absent, absent, 214, absent, absent, 451, 90, 91, 49, absent, absent, absent, 51,
 		266, absent, 114, absent, 113, absent, 115, absent, 112, absent, 220, 435, 57, 436, 203, 285,
@@ -874,7 +874,7 @@ var tableAarch64 = table{
 }
 
 var tableLoongarch64 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		absent, absent, absent, 202, 242, absent, 89, 217, 171, absent, absent, absent, absent, absent, absent, absent,
 		absent, 200, 280, absent, absent, 214, absent, absent, 451, 90, 91, 49, absent, absent, absent, 51,
 		266, absent, 114, absent, 113, absent, 115, absent, 112, absent, 220, 435, 57, 436, 203, 285,
@@ -934,7 +934,7 @@ var tableLoongarch64 = table{
 }
 
 var tableM68k = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		140, 142, 149, absent, 361, 33, 51, 279, 124, absent, 27, absent, absent, absent, 336, 335,
 		134, 358, 354, absent, absent, 45, absent, 123, 451, 184, 185, 12, 15, 16, 198, 61,
 		342, 405, 261, 406, 260, 403, 262, 407, 259, 404, 120, 435, 6, 436, 359, 376,
@@ -1001,7 +1001,7 @@ var tableM68k = table{
 }
 
 var tableMips = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		4140, 4142, 4153, 4168, 4334, 4033, 4051, 4280, 4124, 4137, 4027, absent, absent, absent, absent, absent,
 		4134, 4169, 4355, 4017, absent, 4045, 4148, 4147, 4451, 4204, 4205, 4012, 4015, 4202, absent, 4061,
 		4341, 4405, 4264, 4406, 4263, 4403, 4265, 4407, 4262, 4404, 4120, 4435, 4006, 4436, 4170, 4360,
@@ -1068,7 +1068,7 @@ var tableMips = table{
 }
 
 var tableMips64 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		absent, 5022, 5152, 5042, 5293, 5020, 5158, 5239, 5154, 5176, 5037, absent, absent, absent, absent, absent,
 		absent, 5048, 5315, absent, absent, 5012, 5198, 5197, 5451, 5123, 5124, 5078, 5088, 5090, absent, 5156,
 		5300, absent, 5223, absent, 5222, absent, 5224, absent, 5221, absent, 5055, 5435, 5003, 5436, 5041, 5320,
@@ -1131,7 +1131,7 @@ var tableMips64 = table{
 }
 
 var tableMips64n32 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		absent, 6022, 6152, 6042, 6297, 6020, 6158, 6243, 6154, 6176, 6037, absent, absent, absent, absent, absent,
 		absent, 6048, 6319, absent, absent, 6012, 6198, 6197, 6451, 6123, 6124, 6078, 6088, 6090, absent, 6156,
 		6305, 6405, 6227, 6406, 6226, 6403, 6228, 6407, 6225, 6404, 6055, 6435, 6003, 6436, 6041, 6324,
@@ -1195,7 +1195,7 @@ var tableMips64n32 = table{
 }
 
 var tableParisc = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		140, 142, 149, 35, 320, 33, 51, 264, 124, absent, 27, absent, absent, absent, absent, absent,
 		134, 22, 341, absent, absent, 45, absent, 356, 451, 106, 107, 12, 15, 180, absent, 61,
 		324, 405, 257, 406, 256, 403, 258, 407, 255, 404, 120, 435, 6, 436, 31, 346,
@@ -1260,7 +1260,7 @@ var tableParisc = table{
 }
 
 var tableParisc64 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		absent, 142, 149, 35, 320, 33, 51, 264, 124, absent, 27, absent, absent, absent, absent, absent,
 		134, 22, 341, absent, absent, 45, absent, 356, 451, 106, 107, 12, 15, 180, absent, 61,
 		324, absent, 257, absent, 256, absent, 258, absent, 255, absent, 120, 435, 6, 436, 31, 346,
@@ -1324,7 +1324,7 @@ var tableParisc64 = table{
 }
 
 var tablePpc = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		140, 142, 149, 330, 344, 33, 51, 269, 124, 137, 27, absent, absent, absent, absent, absent,
 		134, 327, 361, 17, absent, 45, absent, absent, 451, 183, 184, 12, 15, 181, absent, 61,
 		347, 405, 247, 406, 246, 403, 248, 407, 245, 404, 120, 435, 6, 436, 328, 379,
@@ -1392,7 +1392,7 @@ var tablePpc = table{
 }
 
 var tablePpc64 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		140, 142, 149, 330, 344, 33, 51, 269, 124, 137, 27, absent, absent, absent, absent, absent,
 		134, 327, 361, 17, absent, 45, absent, absent, 451, 183, 184, 12, 15, 181, absent, 61,
 		347, absent, 247, absent, 246, absent, 248, absent, 245, absent, 120, 435, 6, 436, 328, 379,
@@ -1458,7 +1458,7 @@ var tablePpc64 = table{
 }
 
 var tableRiscv64 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		absent, absent, absent, 202, 242, absent, 89, 217, 171, absent, absent, absent, absent, absent, absent, absent,
 		absent, 200, 280, absent, absent, 214, absent, absent, 451, 90, 91, 49, absent, absent, absent, 51,
 		266, absent, 114, absent, 113, absent, 115, absent, 112, absent, 220, 435, 57, 436, 203, 285,
@@ -1518,7 +1518,7 @@ var tableRiscv64 = table{
 }
 
 var tableS390 = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		140, 142, 149, absent, 364, 33, 51, 278, 124, 137, 27, absent, absent, absent, absent, absent,
 		134, 361, 351, absent, absent, 45, absent, absent, 451, 184, 185, 12, 15, 182, 212, 61,
 		337, 405, 261, 406, 260, 403, 262, 407, 259, 404, 120, 435, 6, 436, 362, 375,
@@ -1585,7 +1585,7 @@ var tableS390 = table{
 }
 
 var tableS390x = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		absent, absent, 149, absent, 364, 33, 51, 278, 124, 137, 27, absent, absent, absent, absent, absent,
 		134, 361, 351, absent, absent, 45, absent, absent, 451, 184, 185, 12, 15, 212, absent, 61,
 		337, absent, 261, absent, 260, absent, 262, absent, 259, absent, 120, 435, 6, 436, 362, 375,
@@ -1649,7 +1649,7 @@ var tableS390x = table{
 }
 
 var tableSh = table{
-	numbers: [callCount]uint32{
+	numbers: [CallCount]uint32{
 		140, 142, 149, 344, 358, 33, 51, 285, 124, absent, 27, absent, absent, absent, absent, absent,
 		134, 341, 375, absent, absent, 45, absent, 123, 451, 184, 185, 12, 15, 182, 212, 61,
 		361, 405, 266, 406, 265, 403, 267, 407, 264, 404, 120, absent, 6, 436, 342, 380,
