@@ -1,0 +1,530 @@
+package precompute
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+
+	"seccomp-hook/pkg/bpf"
+)
+
+// Limits of one emulation. A program that would exceed them, which takes
+// hostile arithmetic on the call number, leaves ranges that are emulated number
+// by number when they are looked up: exact as well, only slower.
+const (
+	maxSteps  = 1 << 20 // instructions emulated, a few milliseconds
+	maxRanges = 1 << 14 // ranges in the result
+	maxPieces = 1 << 10 // parts that one AND or JSET cuts a range into
+)
+
+// kind says what is known of a register while all numbers of a range run the
+// same path.
+type kind uint8
+
+const (
+	unknown kind = iota // depends on an argument or the instruction pointer
+	known               // one value for the whole range
+	number              // follows the call number
+)
+
+// value is a register of a path. A known one is n. One that follows the number
+// is nr + n with its low shift bits cleared, and nr + n does not wrap around
+// within the path's range: it never falls where nr grows, so that a comparison
+// with a constant holds on one interval of numbers.
+type value struct {
+	kind  kind
+	shift uint8
+	n     uint32
+}
+
+func constant(n uint32) value { return value{kind: known, n: n} }
+
+// low is the mask of the cleared bits.
+func (v value) low() uint32 { return 1<<v.shift - 1 }
+
+// path is a range of call numbers, lo to hi, that have taken the same way to
+// instruction pc.
+type path struct {
+	lo, hi uint32
+	a      value
+	pc     uint16
+	stop   uint16 // the first instruction that the kernel's emulator does not follow, or noStop
+	memory int32  // index in emulator.memories, or noMemory
+}
+
+const (
+	noStop   = math.MaxUint16
+	noMemory = -1
+)
+
+// memory is the part of a path's state that few programs use.
+type memory struct {
+	x       value
+	scratch [bpf.ScratchWords]value
+}
+
+// emulator runs a valid program over ranges of call numbers of one
+// architecture: depth first and low numbers first, so that outcomes come out in
+// ascending order.
+type emulator struct {
+	program  bpf.Program
+	token    uint32
+	stack    []path
+	memories []memory // immutable once another path may see them
+	tests    []uint64 // scratch space of chain
+	steps    int
+}
+
+// start is the path of the numbers lo to hi before the first instruction.
+func start(lo, hi uint32) path {
+	return path{lo: lo, hi: hi, a: constant(0), stop: noStop, memory: noMemory}
+}
+
+// table emulates all numbers.
+func (e *emulator) table() *Table {
+	t := &Table{token: e.token, program: e.program}
+	e.steps = 0
+	e.stack = append(e.stack[:0], start(0, math.MaxUint32))
+	for len(e.stack) > 0 {
+		p := e.stack[len(e.stack)-1]
+		e.stack = e.stack[:len(e.stack)-1]
+		o := outcomeComputed
+		if len(t.firsts) < maxRanges {
+			o = e.follow(p)
+		}
+		if n := len(t.outcomes); n == 0 || t.outcomes[n-1] != o {
+			t.firsts = append(t.firsts, p.lo)
+			t.outcomes = append(t.outcomes, o)
+		}
+	}
+	t.firsts = slices.Clip(t.firsts)
+	t.outcomes = slices.Clip(t.outcomes)
+	return t
+}
+
+// lookup emulates one number.
+func (e *emulator) lookup(nr uint32) outcome {
+	e.steps = 0
+	return e.follow(start(nr, nr))
+}
+
+// follow runs p to its end. Where the numbers of its range part, it pushes the
+// upper ones on the stack and goes on with the lowest: the outcome is that of
+// the range which starts at p.lo and ends where the top of the stack starts.
+func (e *emulator) follow(p path) outcome {
+	// Paths that were above p on the stack are done, and with them their
+	// memories.
+	e.memories = e.memories[:p.memory+1]
+	for {
+		if e.steps++; e.steps > maxSteps {
+			return outcomeComputed
+		}
+		in := e.program[p.pc]
+		ok := true
+		switch in.Code {
+		case bpf.LD | bpf.W | bpf.ABS:
+			switch in.K {
+			case bpf.OffNr:
+				p.a = value{kind: number}
+			case bpf.OffArch:
+				p.a = constant(e.token)
+			default:
+				p.a = value{kind: unknown}
+				p.bail()
+			}
+			p.pc++
+		case bpf.RET | bpf.K:
+			return outcomeOf(in.K, p.stop)
+		case bpf.JMP | bpf.JA:
+			p.pc += 1 + uint16(in.K)
+		case bpf.JMP | bpf.JEQ | bpf.K, bpf.JMP | bpf.JGT | bpf.K, bpf.JMP | bpf.JGE | bpf.K, bpf.JMP | bpf.JSET | bpf.K:
+			if p.a.kind == unknown {
+				return outcomeDynamic(p.stop)
+			}
+			ok = e.branch(&p, in, in.K)
+		case bpf.ALU | bpf.AND | bpf.K:
+			ok = e.arithmetic(&p, in.Code, in.K)
+		default:
+			// The kernel's emulator follows nothing else.
+			p.bail()
+			var end bool
+			var o outcome
+			if o, end = e.more(&p, in); end {
+				return o
+			}
+		}
+		if !ok {
+			return outcomeComputed
+		}
+	}
+}
+
+// bail notes that the kernel's emulator gives up at p's instruction.
+func (p *path) bail() {
+	if p.stop == noStop {
+		p.stop = p.pc
+	}
+}
+
+// more executes an instruction that the kernel's emulator does not follow. It
+// returns an outcome and true where that ends the path.
+func (e *emulator) more(p *path, in bpf.Instruction) (outcome, bool) {
+	x := constant(0)
+	if p.memory != noMemory {
+		x = e.memories[p.memory].x
+	}
+	next := func() (outcome, bool) { p.pc++; return 0, false }
+	switch in.Code {
+	case bpf.RET | bpf.A:
+		switch a := p.settle(p.a); a.kind {
+		case unknown:
+			return outcomeDynamic(p.stop), true
+		case known:
+			return outcomeOf(a.n, p.stop), true
+		}
+		return outcomeComputed, true
+	case bpf.LD | bpf.W | bpf.LEN:
+		p.a = constant(bpf.SizeOf)
+		return next()
+	case bpf.LD | bpf.IMM:
+		p.a = constant(in.K)
+		return next()
+	case bpf.LD | bpf.MEM:
+		p.a = e.memories[p.memory].scratch[in.K] // validated: it was written
+		return next()
+	case bpf.MISC | bpf.TXA:
+		p.a = x
+		return next()
+	case bpf.LDX | bpf.W | bpf.LEN:
+		e.write(p).x = constant(bpf.SizeOf)
+		return next()
+	case bpf.LDX | bpf.IMM:
+		e.write(p).x = constant(in.K)
+		return next()
+	case bpf.LDX | bpf.MEM:
+		m := e.write(p)
+		m.x = m.scratch[in.K]
+		return next()
+	case bpf.MISC | bpf.TAX:
+		e.write(p).x = p.a
+		return next()
+	case bpf.ST:
+		e.write(p).scratch[in.K] = p.a
+		return next()
+	case bpf.STX:
+		e.write(p).scratch[in.K] = x
+		return next()
+	}
+
+	// What is left computes with A and K or X, or compares them.
+	operand := constant(in.K)
+	if in.Code&bpf.X != 0 {
+		operand = p.settle(x)
+	}
+	switch {
+	case operand.kind == known:
+		if in.Code == bpf.ALU|bpf.DIV|bpf.X && operand.n == 0 {
+			return outcomeOf(uint32(bpf.RetKillThread), p.stop), true // see bpf.Program.Run
+		}
+	case operand.kind == number:
+		return outcomeComputed, true
+	case in.Code&bpf.ClassMask == bpf.JMP, in.Code == bpf.ALU|bpf.DIV|bpf.X:
+		// Which way it goes, or whether it ends here, is not known.
+		return outcomeDynamic(p.stop), true
+	default:
+		p.a = value{kind: unknown}
+		return next()
+	}
+	var ok bool
+	switch {
+	case in.Code&bpf.ClassMask == bpf.ALU:
+		ok = e.arithmetic(p, in.Code, operand.n)
+	case p.a.kind == unknown:
+		return outcomeDynamic(p.stop), true
+	default:
+		ok = e.branch(p, in, operand.n)
+	}
+	return outcomeComputed, !ok
+}
+
+// write returns a memory that p alone has, with the contents of the one it had.
+func (e *emulator) write(p *path) *memory {
+	m := memory{x: constant(0)}
+	if p.memory != noMemory {
+		m = e.memories[p.memory]
+	}
+	p.memory = int32(len(e.memories))
+	e.memories = append(e.memories, m)
+	return &e.memories[p.memory]
+}
+
+// settle returns v as a known value where p is down to one number.
+func (p *path) settle(v value) value {
+	if v.kind == number && p.lo == p.hi {
+		return constant((p.lo + v.n) &^ v.low())
+	}
+	return v
+}
+
+// arithmetic executes A = A op k and reports whether the result can be told for
+// the whole range, or for the part of it that p is left with.
+func (e *emulator) arithmetic(p *path, code uint16, k uint32) bool {
+	a := p.settle(p.a)
+	switch a.kind {
+	case unknown:
+	case known:
+		a = constant(calculate(code, a.n, k))
+	case number:
+		first, last := p.lo+a.n, p.hi+a.n
+		op := code & bpf.OpMask
+		if op == bpf.SUB && code != bpf.ALU|bpf.NEG {
+			op, k = bpf.ADD, -k
+		}
+		switch {
+		case code == bpf.ALU|bpf.NEG:
+			return false
+		case op == bpf.AND:
+			k &^= a.low()
+			varying := varyingBits(first, last)
+			switch zeros := uint8(bits.TrailingZeros32(k & varying)); {
+			case k&varying == 0:
+				a = constant(first & k)
+			case isTop(k, varying):
+				a = value{kind: number, shift: zeros, n: a.n - first&^varying&^k}
+			default:
+				return e.halve(p, k, first, last)
+			}
+		case op == bpf.ADD && k&a.low() == 0:
+			if wrap := -(a.n + k); p.lo < wrap && wrap <= p.hi {
+				// From number wrap on, the sum starts again at 0.
+				e.push(p, wrap, p.hi, p.pc)
+				p.hi = wrap - 1
+				return true
+			}
+			a.n += k
+		default:
+			return false
+		}
+	}
+	p.a = a
+	p.pc++
+	return true
+}
+
+// calculate is ALU for two known operands; k is not 0 where code divides.
+func calculate(code uint16, a, k uint32) uint32 {
+	switch code & bpf.OpMask {
+	case bpf.ADD:
+		return a + k
+	case bpf.SUB:
+		return a - k
+	case bpf.MUL:
+		return a * k
+	case bpf.DIV:
+		return a / k
+	case bpf.AND:
+		return a & k
+	case bpf.OR:
+		return a | k
+	case bpf.XOR:
+		return a ^ k
+	case bpf.LSH:
+		return a << (k & 31)
+	case bpf.RSH:
+		return a >> (k & 31)
+	default: // NEG
+		return -a
+	}
+}
+
+// branch executes a jump on A, which is not unknown, and k. It reports whether
+// it could be decided for the whole range, or for the part of it that p is left
+// with.
+func (e *emulator) branch(p *path, in bpf.Instruction, k uint32) bool {
+	yes, no := p.pc+1+uint16(in.Jt), p.pc+1+uint16(in.Jf)
+	a := p.settle(p.a)
+	if a.kind == known {
+		p.pc = no
+		if holds(in.Code&bpf.OpMask, a.n, k) {
+			p.pc = yes
+		}
+		return true
+	}
+
+	// The comparison holds from value from to value to, both included.
+	first, last := p.lo+a.n, p.hi+a.n
+	from, to := k, uint32(math.MaxUint32)
+	never := false
+	switch in.Code & bpf.OpMask {
+	case bpf.JEQ:
+		never = k&a.low() != 0
+		to = k | a.low()
+		if first < from && to < last && !never && e.chain(p) {
+			return true
+		}
+	case bpf.JGE:
+		if k&a.low() != 0 {
+			from = (k | a.low()) + 1
+			never = from == 0
+		}
+	case bpf.JGT:
+		from = (k | a.low()) + 1
+		never = from == 0
+	case bpf.JSET:
+		k &^= a.low()
+		varying := varyingBits(first, last)
+		switch {
+		case k&first&^varying != 0:
+			from = 0
+		case k&varying == 0:
+			never = true
+		case isTop(k, varying):
+			from = first&^varying | 1<<bits.TrailingZeros32(k&varying)
+		default:
+			return e.halve(p, k, first, last)
+		}
+	}
+
+	switch {
+	case never || to < first || from > last:
+		p.pc = no
+	case from <= first:
+		if to < last {
+			e.push(p, to+1-a.n, p.hi, no)
+			p.hi = to - a.n
+		}
+		p.pc = yes
+	default:
+		if to < last {
+			e.push(p, to+1-a.n, p.hi, no)
+			p.hi = to - a.n
+		}
+		e.push(p, from-a.n, p.hi, yes)
+		p.hi = from - 1 - a.n
+		p.pc = no
+	}
+	return true
+}
+
+// holds reports whether a op k.
+func holds(op uint16, a, k uint32) bool {
+	switch op {
+	case bpf.JEQ:
+		return a == k
+	case bpf.JGT:
+		return a > k
+	case bpf.JGE:
+		return a >= k
+	default: // JSET
+		return a&k != 0
+	}
+}
+
+// push leaves the numbers lo to hi, which go on at pc in the state of p, for
+// later.
+func (e *emulator) push(p *path, lo, hi uint32, pc uint16) {
+	q := *p
+	q.lo, q.hi, q.pc = lo, hi, pc
+	e.stack = append(e.stack, q)
+}
+
+// varyingBits is the mask of the low bits in which the values from first to
+// last differ; they agree in all bits above.
+func varyingBits(first, last uint32) uint32 { return 1<<bits.Len32(first^last) - 1 }
+
+// isTop reports whether k has, of the low bits varying, exactly the upper ones:
+// then it keeps the order of values that agree in the bits above.
+func isTop(k, varying uint32) bool {
+	k &= varying
+	return k != 0 && k|(1<<bits.TrailingZeros32(k)-1) == varying
+}
+
+// halve cuts the range of p, in which A has the values first to last, where the
+// highest differing bit of A changes; both halves execute the same instruction
+// again. It reports false where it would take too many cuts until k, the
+// instruction's mask, tells nothing apart anymore.
+func (e *emulator) halve(p *path, k, first, last uint32) bool {
+	varying := varyingBits(first, last)
+	pieces := 1
+	for v := varying; k&v != 0 && !isTop(k, v); v >>= 1 {
+		if pieces *= 2; pieces > maxPieces {
+			return false
+		}
+	}
+	middle := last &^ (varying >> 1)
+	e.push(p, p.lo+(middle-first), p.hi, p.pc)
+	p.hi = p.lo + (middle - first) - 1
+	return true
+}
+
+// chain executes a whole run of comparisons for equality, each at the false
+// branch of the one before, as linear programs consist of: one by one they
+// would cut the range into ever more parts that each go through the rest. It
+// reports false, and does nothing, where there is no such run at p.
+func (e *emulator) chain(p *path) bool {
+	if p.a.shift != 0 {
+		return false
+	}
+	// A test is number<<32 | position<<16 | target.
+	e.tests = e.tests[:0]
+	end := p.pc
+	ascending, descending := true, true
+walk:
+	for position := uint64(0); ; position++ {
+		in := e.program[end]
+		switch {
+		case in.Code == bpf.JMP|bpf.JA:
+			end += 1 + uint16(in.K)
+		case in.Code == bpf.LD|bpf.W|bpf.ABS && in.K == bpf.OffNr && p.a.n == 0:
+			end++ // A has it already
+		case in.Code == bpf.JMP|bpf.JEQ|bpf.K:
+			if nr := in.K - p.a.n; p.lo <= nr && nr <= p.hi {
+				test := uint64(nr)<<32 | position<<16 | uint64(end+1+uint16(in.Jt))
+				if n := len(e.tests); n > 0 {
+					ascending = ascending && e.tests[n-1] < test
+					descending = descending && e.tests[n-1] > test
+				}
+				e.tests = append(e.tests, test)
+			}
+			end += 1 + uint16(in.Jf)
+		default:
+			e.steps += int(position)
+			break walk
+		}
+	}
+	if len(e.tests) < 2 {
+		return false
+	}
+	switch {
+	case ascending:
+	case descending:
+		slices.Reverse(e.tests)
+	default:
+		slices.Sort(e.tests)
+	}
+	// Of several tests of one number the first counts.
+	e.tests = slices.CompactFunc(e.tests, func(a, b uint64) bool { return a>>32 == b>>32 })
+
+	// From the highest number down, push the numbers tested for and the gaps
+	// between them; p goes on with what is left, the lowest.
+	for i := len(e.tests) - 1; i >= 0; i-- {
+		last, target := uint32(e.tests[i]>>32), uint16(e.tests[i])
+		first := last
+		for i > 0 && uint32(e.tests[i-1]>>32) == first-1 && uint16(e.tests[i-1]) == target {
+			first--
+			i--
+		}
+		if last < p.hi {
+			e.push(p, last+1, p.hi, end)
+		}
+		p.hi = last
+		if first == p.lo {
+			p.pc = target
+			return true
+		}
+		e.push(p, first, last, target)
+		p.hi = first - 1
+	}
+	p.pc = end
+	return true
+}
