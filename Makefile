@@ -13,7 +13,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # One static binary each, the same bytes wherever it is built from the same
 # sources. The version comes from git here, because Go's own stamp fails the
 # build where root builds another user's checkout.
-BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X seccomp-hook/pkg/filter.version=$(VERSION)'
 
 FUZZTIME ?= 10s
 
