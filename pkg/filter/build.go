@@ -1,36 +1,192 @@
 package filter
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"math"
 
+	"seccomp-hook/pkg/arch"
+	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/compile"
+	"seccomp-hook/pkg/precompute"
+	"seccomp-hook/pkg/spec"
+	"seccomp-hook/pkg/verify"
 )
 
 // Request is everything that a Filter depends on.
 type Request struct {
 	// Profile says where the profile came from, for messages and the
-	// annotation. "builtin:docker" and "builtin:containerd" are the profile;
-	// Text is then empty.
+	// annotation. What begins with "builtin:" is the profile itself; Text is
+	// then empty.
 	Profile string
-	// Text is the profile: a config.json, a bare linux.seccomp, or a
-	// Docker-format profile.
+	// Text is the profile, in any form that spec.Parse reads. What does not
+	// concern the profile is better left out of it: every text has a stored
+	// Filter of its own.
 	Text []byte
-	// Capabilities are the container's bounding set ("CAP_CHOWN"), for the
-	// rules of Docker-format profiles that depend on it.
+	// Capabilities are the container's bounding set, for the rules of
+	// Docker-format profiles that depend on it; nil stands for the default
+	// (spec.Target).
 	Capabilities []string
-	// Architectures override the profile's ("x86_64", "x86", …), the native
-	// one first. Empty: the profile's, and this machine's as native.
-	Architectures []string
-	// Kernel is the kernel's version ("6.18"), for minKernel in Docker-format
-	// profiles and the size of the call tables.
-	Kernel string
+	// Architectures take the place of the profile's, the native one first.
+	// Empty: the profile's, and this machine's as the native one.
+	Architectures []*arch.Arch
+	// Kernel is the version that the container runs on: minKernel is compared
+	// with it, and it decides what the statistics count.
+	Kernel spec.KernelVersion
 	// Strict makes errors of warnings.
 	Strict bool
 	// Compile says what to optimise for.
 	Compile compile.Options
 }
 
-// Build runs the pipeline. The program of the Filter it returns is proved.
+// ErrDisabled says that a profile asks for no filter at all.
+var ErrDisabled = errors.New("the profile asks for no filter")
+
+// ProofError says that a program is not proved to be what its profile says.
+// Where there is a witness, the compiler, the proof or both are wrong; without
+// one, the profile is too complicated for the proof's budget. The program must
+// not be used either way.
+type ProofError struct {
+	Profile string
+	Result  verify.Result
+}
+
+func (e *ProofError) Error() string {
+	if e.Result.Outcome == verify.Different {
+		return fmt.Sprintf("verify: profile %s: internal error, please report it: the program is not what the profile says: %s", e.Profile, e.Result)
+	}
+	return fmt.Sprintf("verify: profile %s: the program could not be proved: %s", e.Profile, e.Result)
+}
+
+// Build runs the pipeline. The program of the Filter that it returns is proved.
+// The error wraps ErrDisabled, is a *ProofError, or is one of pkg/spec and
+// pkg/compile.
 func Build(r Request) (*Filter, error) {
-	return nil, errors.ErrUnsupported
+	policy, profile, err := r.Policy()
+	if err != nil {
+		return nil, err
+	}
+	program, err := compile.Compile(policy, r.Compile)
+	if err != nil {
+		return nil, fmt.Errorf("profile %s: %w", r.Profile, err)
+	}
+	if err := prove(r.Profile, policy, program); err != nil {
+		return nil, err
+	}
+	f := &Filter{
+		Program:       program,
+		Flags:         profile.Flags,
+		Profile:       r.Profile,
+		ProfileDigest: r.digest(),
+		Compiler:      compilerName,
+		Verified:      true,
+	}
+	if policy.Listener {
+		f.Listener = &Listener{Path: profile.ListenerPath, Metadata: profile.ListenerMetadata}
+	}
+	for _, w := range policy.Warnings {
+		f.Warnings = append(f.Warnings, fmt.Sprintf("profile %s: %s", r.Profile, w))
+	}
+	f.Statistics, err = statistics(policy, program, r.Kernel)
+	return f, err
+}
+
+// compilerName is what the annotation says of our compiler.
+const compilerName = "seccomp-hook " + compile.Version
+
+// Policy runs the first step of the pipeline: what the profile means. The error
+// wraps ErrDisabled where it asks for no filter.
+func (r *Request) Policy() (*spec.Policy, *spec.Profile, error) {
+	profile, err := r.parse()
+	if err != nil {
+		return nil, nil, err
+	}
+	if profile.Disabled {
+		return nil, profile, fmt.Errorf("profile %s: %w", r.Profile, ErrDisabled)
+	}
+	target := spec.Target{Archs: r.Architectures, Capabilities: r.Capabilities, Kernel: r.Kernel}
+	if len(r.Architectures) == 0 {
+		target.Native = arch.Native()
+	}
+	policy, err := profile.Resolve(target)
+	if err != nil {
+		return nil, profile, err
+	}
+	if r.Strict {
+		if err := policy.Warnings.Strict(); err != nil {
+			return nil, profile, fmt.Errorf("profile %s: %w", r.Profile, err)
+		}
+	}
+	return policy, profile, nil
+}
+
+func (r *Request) parse() (*spec.Profile, error) {
+	if r.Text == nil {
+		return spec.Builtin(r.Profile)
+	}
+	return spec.Parse(r.Text, r.Profile)
+}
+
+// digest returns the SHA-256 of the profile as written, of a builtin's name.
+func (r *Request) digest() [sha256.Size]byte {
+	if r.Text == nil {
+		return sha256.Sum256([]byte(r.Profile))
+	}
+	return sha256.Sum256(r.Text)
+}
+
+// prove returns a *ProofError unless program gives every call the verdict of
+// policy.
+func prove(name string, policy *spec.Policy, program bpf.Program) error {
+	result, err := verify.Policy(policy, program)
+	if err != nil {
+		return fmt.Errorf("profile %s: %w", name, err)
+	}
+	if result.Outcome != verify.Equal {
+		return &ProofError{Profile: name, Result: result}
+	}
+	return nil
+}
+
+// statistics counts, for each architecture that the policy speaks of, what the
+// program does with its calls.
+func statistics(policy *spec.Policy, program bpf.Program, version spec.KernelVersion) ([]precompute.Statistics, error) {
+	// Without a cache the kernel has no tables, and nothing counts as cached.
+	kernel, err := precompute.KernelFor(version.String(), policy.Tokens[0].Audit)
+	if err != nil && !errors.Is(err, precompute.ErrNoCache) {
+		return nil, err
+	}
+	tokens := make([]uint32, len(policy.Tokens))
+	for i := range policy.Tokens {
+		tokens[i] = policy.Tokens[i].Audit
+	}
+	tables, err := precompute.Tables(program, tokens...)
+	if err != nil {
+		return nil, err
+	}
+	var list []precompute.Statistics
+	for i, table := range tables {
+		for _, a := range arch.All() {
+			if a.Audit == tokens[i] && (a.NumberBase != arch.X32Bit || hasX32(&policy.Tokens[i], policy.Other)) {
+				list = append(list, precompute.Count(table, a, kernel))
+			}
+		}
+	}
+	return list, nil
+}
+
+// hasX32 reports whether the token of x86_64 has x32 too. If it has not, all of
+// x32's numbers get what a call of an unlisted architecture gets.
+func hasX32(t *spec.Token, other bpf.Return) bool {
+	for _, r := range t.Ranges {
+		// 0xffffffff, the number of a call that a tracer has skipped, is not x32's.
+		if r.Last < arch.X32Bit || r.First == math.MaxUint32 {
+			continue
+		}
+		if len(r.Verdict.Rules) > 0 || r.Verdict.Default != other {
+			return true
+		}
+	}
+	return false
 }

@@ -4,19 +4,18 @@ import (
 	"crypto/sha256"
 
 	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/precompute"
+	"seccomp-hook/pkg/spec"
 )
 
 // Filter is a seccomp filter ready to install, and what is known about it.
 type Filter struct {
 	// Program is what the kernel gets.
 	Program bpf.Program
-	// Flags are the flags of the profile by their OCI names
-	// ("SECCOMP_FILTER_FLAG_LOG"). It is nil where the profile does not say,
-	// which is not the same as an empty list: runc then uses
-	// SECCOMP_FILTER_FLAG_SPEC_ALLOW if the kernel has it.
-	Flags []string
-	// Listener is where the notification file descriptor goes, nil where no
-	// rule of the profile is SCMP_ACT_NOTIFY.
+	// Flags are what the profile asks of seccomp(2).
+	Flags spec.Flags
+	// Listener is where the listener goes, nil where no rule of the profile is
+	// SCMP_ACT_NOTIFY.
 	Listener *Listener
 
 	// Profile says where the profile came from: a path, "builtin:docker", or
@@ -29,24 +28,15 @@ type Filter struct {
 	// Verified says that Program was proved to give every call the verdict of
 	// the profile.
 	Verified bool
-	// Warnings are what a reader of the profile should know, one line each.
+	// Warnings are the profile's, one line each.
 	Warnings []string
-	// Statistics has one entry for each architecture of the profile whose
-	// table the kernel keeps a cache for, the native one first.
-	Statistics []Statistics
+	// Statistics has one entry for each architecture that the profile was
+	// resolved for, the native one first.
+	Statistics []precompute.Statistics
 }
 
 // Listener is what a profile says of SCMP_ACT_NOTIFY.
 type Listener struct {
 	Path     string // AF_UNIX socket of the agent
 	Metadata string // handed to the agent as it is
-}
-
-// Statistics counts the numbers of one architecture's call table.
-type Statistics struct {
-	Arch     string // "x86_64"
-	Cached   int    // always allowed, and the kernel does not run the filter for them
-	Constant int    // one action, whatever the arguments; the cached ones included
-	Dynamic  int    // the action depends on arguments
-	Total    int    // Constant + Dynamic
 }

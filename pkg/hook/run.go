@@ -1,23 +1,38 @@
 package hook
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/spec"
 )
 
 // Options are what the administrator decides for all containers.
 type Options struct {
-	// Root is where the hook publishes, DefaultRoot if empty.
+	// Root is where the hook publishes and where the store is, DefaultRoot if
+	// empty.
 	Root string
-	// Profile, where not empty, is the profile of this container, whatever
-	// its annotations and config.json say. It is for a caller that has taken
-	// linux.seccomp out of config.json. A path, which is trusted.
+	// Profile, where not empty, is the profile of this container, whatever its
+	// annotations and config.json say: a path, "builtin:docker",
+	// "builtin:containerd". It is for a caller that has taken linux.seccomp
+	// out of config.json.
 	Profile string
-	// DefaultProfile is used where neither the annotation nor linux.seccomp
-	// is there: a path, "builtin:docker", "builtin:containerd". Empty: such a
-	// container gets no filter.
+	// DefaultProfile is used where neither the annotation nor linux.seccomp is
+	// there, named in the same way. Empty: such a container gets no filter.
 	DefaultProfile string
 	// ProfileDirs are where profiles that an annotation names may be,
 	// DefaultProfileDir if empty.
@@ -34,27 +49,241 @@ const (
 	DefaultProfileDir = "/etc/seccomp-hook/profiles"
 )
 
+// Values of filter.AnnotationInstallMode, besides those of install.Mode.
+const (
+	ModeNone    = "none"    // there is no profile
+	ModeObserve = "observe" // Options.Observe
+)
+
 // Result says what the hook did.
 type Result struct {
 	ID          string            // of the container
-	Annotations map[string]string // as published
+	Annotations map[string]string // as published, the container's own left out
 	Warnings    []string          // one line each
-	Filter      *filter.Filter    // nil where there is no profile
+	Filter      *filter.Filter    // nil where the container gets none
 }
 
-// Run is the hook: state is the OCI state that the runtime hands to it. When
-// it returns without an error the container's filter is attached to its init,
-// and goes live before the container's program runs, or there is none to
-// install.
-func Run(state io.Reader, o Options) (*Result, error) { return nil, errors.ErrUnsupported }
+// installTimeout bounds how long a start waits for the kernel. An installation
+// takes half a millisecond; one that hangs must fail, as a runtime waits for
+// its hooks for ever unless their timeout says otherwise.
+const installTimeout = 30 * time.Second
 
-// State returns the published state of a container: its OCI state with the
-// annotations merged in, as JSON.
-func State(root, id string) ([]byte, error) { return nil, errors.ErrUnsupported }
+// Run is the hook: state is the OCI state that the runtime hands to it. When it
+// returns without an error the container's filter is attached to its init, and
+// goes live before the container's program runs; or the container has no
+// profile. On an error the runtime must not start the container, which is what
+// runtimes do when a hook fails.
+func Run(ctx context.Context, state io.Reader, o Options) (*Result, error) {
+	return run(ctx, state, o, func(pid int) (installer, error) { return install.Start(install.Command{}, pid) })
+}
 
-// Filter returns the filter that was installed in a container, for its execs.
-func Filter(root, id string) (*filter.Filter, error) { return nil, errors.ErrUnsupported }
+// installer is install.Installer.
+type installer interface {
+	Install(context.Context, install.Request) (*install.Result, error)
+	Close() error
+}
 
-// Remove forgets what was published of a container. It is no error if there is
-// nothing.
-func Remove(root, id string) error { return errors.ErrUnsupported }
+func run(ctx context.Context, stdin io.Reader, o Options, start func(pid int) (installer, error)) (*Result, error) {
+	o.Root = rootOr(o.Root)
+	state, err := readState(stdin)
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	r := &Result{ID: state.ID, Annotations: map[string]string{}}
+	if err := r.run(ctx, state, &o, start); err != nil {
+		return nil, fmt.Errorf("container %s: %w", state.ID, err)
+	}
+	state.Annotations = maps.Clone(state.Annotations)
+	if state.Annotations == nil {
+		state.Annotations = map[string]string{}
+	}
+	maps.Copy(state.Annotations, r.Annotations)
+	if err := publish(o.Root, state, r.Filter); err != nil {
+		return nil, fmt.Errorf("container %s: publish: %w", state.ID, err)
+	}
+	sweep(o.Root, time.Now())
+	return r, nil
+}
+
+// run does all but publishing.
+func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start func(pid int) (installer, error)) error {
+	config, err := readConfig(state.Bundle)
+	if err != nil {
+		return err
+	}
+	chosen, err := o.choose(state, config)
+	if err != nil {
+		return err
+	}
+	r.Annotations[filter.AnnotationInstallMode] = ModeNone
+	if chosen == nil {
+		return nil
+	}
+	var installer installer
+	if !o.Observe {
+		// The installer starts while the filter is being looked up.
+		if installer, err = start(state.Pid); err != nil {
+			return err
+		}
+		defer installer.Close()
+	}
+	f, err := r.filter(o, chosen, config)
+	if errors.Is(err, filter.ErrDisabled) {
+		r.warn("profile %s asks for no filter", chosen.name)
+		r.Annotations[filter.AnnotationProfile] = chosen.name
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if o.Observe {
+		r.Annotations[filter.AnnotationInstallMode] = ModeObserve
+		return nil
+	}
+	if err := r.beside(f, chosen, config); err != nil {
+		return err
+	}
+	return r.install(ctx, installer, f, config, state)
+}
+
+// readConfig reads the bundle's config.json.
+func readConfig(dir string) (*bundle.Config, error) {
+	fd, err := unix.Open(filepath.Join(dir, "config.json"), openFlags, 0)
+	if err != nil {
+		return nil, fmt.Errorf("config.json: %w", &os.PathError{Op: "open", Path: filepath.Join(dir, "config.json"), Err: err})
+	}
+	file := os.NewFile(uintptr(fd), "config.json")
+	defer file.Close()
+	text, err := readRegular(file, spec.MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "config.json"), err)
+	}
+	return bundle.Parse(text)
+}
+
+// filter gets the filter of a profile, from the store if it is there.
+func (r *Result) filter(o *Options, p *profile, config *bundle.Config) (*filter.Filter, error) {
+	kernel, err := runningKernel()
+	if err != nil {
+		return nil, err
+	}
+	capabilities := config.Bounding()
+	if capabilities == nil {
+		capabilities = []string{} // as the runtimes: a process that lists none has none
+	}
+	store, fault := filter.Open(filepath.Join(o.Root, "store"))
+	defer store.Close()
+	got, err := store.Filter(filter.Request{
+		Profile:      p.name,
+		Text:         p.text,
+		Capabilities: capabilities,
+		Kernel:       kernel,
+		Strict:       o.Strict,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if fault = errors.Join(fault, got.Fault); fault != nil {
+		r.warn("%s; the filter was compiled for this container alone", strings.ReplaceAll(fault.Error(), "\n", "; "))
+	}
+	r.Filter = got.Filter
+	r.Warnings = append(r.Warnings, got.Filter.Warnings...)
+	maps.Copy(r.Annotations, got.Filter.Annotations())
+	r.Annotations[filter.AnnotationStore] = "miss"
+	if got.Hit {
+		r.Annotations[filter.AnnotationStore] = "hit"
+	}
+	return got.Filter, nil
+}
+
+// beside looks at the filter that the runtime is going to install itself.
+func (r *Result) beside(f *filter.Filter, p *profile, config *bundle.Config) error {
+	if config.Seccomp() == nil {
+		return nil
+	}
+	if f.Listener != nil {
+		// The kernel refuses a second listener in one process (EBUSY,
+		// kernel/seccomp.c, has_duplicate_listener).
+		both := p.name == configProfile
+		if !both {
+			var err error
+			if both, err = notifies(config.Seccomp()); err != nil {
+				return err
+			}
+		}
+		if both {
+			return fmt.Errorf("profile %s: has SCMP_ACT_NOTIFY, and so has linux.seccomp, which the runtime installs too: there can be only one listener", p.name)
+		}
+	}
+	if p.name == configProfile {
+		r.warn("config.json has linux.seccomp, which the runtime installs too: the container has two filters with equal verdicts")
+	} else {
+		r.warn("config.json has linux.seccomp, which the runtime installs too: the container has two filters, and the stricter verdict counts")
+	}
+	return nil
+}
+
+// install attaches the filter.
+func (r *Result) install(ctx context.Context, installer installer, f *filter.Filter, config *bundle.Config, state *specs.State) error {
+	installable, err := Installable(f)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, installTimeout)
+	defer cancel()
+	begin := time.Now()
+	installed, err := installer.Install(ctx, install.Request{
+		Filter:          installable,
+		NoNewPrivileges: config.NoNewPrivileges(),
+		Parent:          os.Getppid(),
+	})
+	if err != nil {
+		return err
+	}
+	r.Annotations[filter.AnnotationInstallMode] = string(installed.Mode)
+	r.Annotations[filter.AnnotationInstallMicroseconds] = strconv.FormatInt(time.Since(begin).Microseconds(), 10)
+	if installed.Listener == nil {
+		return nil
+	}
+	defer installed.Listener.Close()
+	return Notify(f.Listener, installed.Listener, state, state.Pid)
+}
+
+// Installable returns f in the form that pkg/install takes. A flag that the
+// running kernel does not have is an error.
+func Installable(f *filter.Filter) (install.Filter, error) {
+	var names []string // nil: the default
+	if !f.Flags.Unset {
+		names = []string{}
+		for _, flag := range [...]struct {
+			on   bool
+			flag install.Flags
+		}{
+			{f.Flags.Log, install.Log},
+			{f.Flags.SpecAllow, install.SpecAllow},
+			{f.Flags.WaitKillableRecv, install.WaitKillableRecv},
+		} {
+			if flag.on {
+				names = append(names, flag.flag.String())
+			}
+		}
+	}
+	flags, err := install.ParseFlags(names)
+	if f.Listener != nil {
+		flags |= install.NewListener
+	}
+	return install.Filter{Program: f.Program, Flags: flags}, err
+}
+
+// runningKernel returns the version of the running kernel.
+func runningKernel() (spec.KernelVersion, error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return spec.KernelVersion{}, fmt.Errorf("uname: %w", err)
+	}
+	return spec.ParseKernelVersion(unix.ByteSliceToString(name.Release[:]))
+}
+
+func (r *Result) warn(format string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,192 @@
+package hook
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/bundle"
+	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/spec"
+)
+
+// builtinPrefix begins the names of profiles that need no file.
+const builtinPrefix = "builtin:"
+
+// configProfile is what the annotation says where the profile is the bundle's
+// linux.seccomp.
+const configProfile = "config.json"
+
+// profile is a profile that has been chosen and read.
+type profile struct {
+	name string // as in the annotation
+	text []byte // empty for a builtin
+}
+
+// choose returns the profile that the container gets, nil for none: the
+// caller's, or the annotation's, or linux.seccomp, or the default.
+func (o *Options) choose(state *specs.State, config *bundle.Config) (*profile, error) {
+	named, err := annotated(state, config)
+	switch {
+	case err != nil:
+		return nil, err
+	case o.Profile != "":
+		return load(o.Profile)
+	case named != "":
+		return o.loadNamed(named)
+	case config.Seccomp() != nil:
+		return &profile{configProfile, config.Seccomp()}, nil
+	case o.DefaultProfile != "":
+		return load(o.DefaultProfile)
+	}
+	return nil, nil
+}
+
+// annotated returns the profile that an annotation names, "" for none. The
+// state has the annotations of config.json, but a runtime need not put them
+// there; that must not lose the profile, and neither must there be two.
+func annotated(state *specs.State, config *bundle.Config) (string, error) {
+	inState, stated := state.Annotations[filter.AnnotationProfile]
+	inConfig, configured := config.Annotation(filter.AnnotationProfile)
+	switch {
+	case stated && configured && inState != inConfig:
+		return "", fmt.Errorf("annotation %s: the state has %q, config.json has %q", filter.AnnotationProfile, inState, inConfig)
+	case stated && inState == "", configured && inConfig == "":
+		return "", fmt.Errorf("annotation %s: empty", filter.AnnotationProfile)
+	case stated:
+		return inState, nil
+	default:
+		return inConfig, nil
+	}
+}
+
+// load reads a profile that the administrator named.
+func load(name string) (*profile, error) {
+	if strings.HasPrefix(name, builtinPrefix) {
+		return &profile{name: name}, nil
+	}
+	fd, err := unix.Open(name, openFlags, 0)
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", &os.PathError{Op: "open", Path: name, Err: err})
+	}
+	return read(fd, name)
+}
+
+// loadNamed reads a profile that an annotation names. Whoever starts a
+// container can write annotations, so only files beneath the profile
+// directories count: an absolute path must begin with one of them, a relative
+// one is looked for in each.
+func (o *Options) loadNamed(name string) (*profile, error) {
+	if strings.HasPrefix(name, builtinPrefix) {
+		return &profile{name: name}, nil
+	}
+	dirs := o.ProfileDirs
+	if len(dirs) == 0 {
+		dirs = []string{DefaultProfileDir}
+	}
+	outside := true
+	for _, dir := range dirs {
+		dir = filepath.Clean(dir)
+		path := name
+		if filepath.IsAbs(name) {
+			var within bool
+			// Textual, and the rest is not cleaned: what it means is up to
+			// the kernel.
+			if path, within = strings.CutPrefix(name, strings.TrimSuffix(dir, "/")+"/"); !within {
+				continue
+			}
+		}
+		fd, err := openBeneath(dir, path)
+		if errors.Is(err, unix.ENOENT) {
+			outside = false
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("profile %s: %w", name, err)
+		}
+		return read(fd, filepath.Join(dir, path))
+	}
+	if outside {
+		return nil, fmt.Errorf("profile %s: not in a profile directory (%s)", name, strings.Join(dirs, ", "))
+	}
+	return nil, fmt.Errorf("profile %s: no such file in the profile directories (%s)", name, strings.Join(dirs, ", "))
+}
+
+// openFlags open a file to read, without waiting for the writer of a FIFO.
+const openFlags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
+
+// openBeneath opens a file that is beneath dir, whatever symbolic links and
+// ".." path has.
+func openBeneath(dir, path string) (int, error) {
+	dirfd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer unix.Close(dirfd)
+	how := unix.OpenHow{Flags: openFlags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
+	for {
+		fd, err := unix.Openat2(dirfd, path, &how)
+		switch err {
+		case nil:
+			return fd, nil
+		case unix.EAGAIN, unix.EINTR:
+			// openat2(2): a rename elsewhere made ".." impossible to judge.
+		case unix.EXDEV:
+			return -1, fmt.Errorf("leaves the profile directory %s", dir)
+		default:
+			return -1, &os.PathError{Op: "openat2", Path: filepath.Join(dir, path), Err: err}
+		}
+	}
+}
+
+// read reads an open profile and closes it.
+func read(fd int, name string) (*profile, error) {
+	file := os.NewFile(uintptr(fd), name)
+	defer file.Close()
+	text, err := readRegular(file, spec.MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("profile %s: %w", name, err)
+	}
+	return &profile{name, text}, nil
+}
+
+// readRegular reads a regular file of at most limit bytes.
+func readRegular(file *os.File, limit int64) ([]byte, error) {
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("not a regular file")
+	}
+	text, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("larger than %d bytes", limit)
+	}
+	return text, err
+}
+
+// notifies reports whether a linux.seccomp makes the runtime install a filter
+// with a listener.
+func notifies(seccomp []byte) (bool, error) {
+	if seccomp == nil {
+		return false, nil
+	}
+	p, err := spec.Parse(seccomp, configProfile)
+	if err != nil {
+		return false, err
+	}
+	for _, rule := range p.Syscalls {
+		if rule.Return.Action() == bpf.RetUserNotif {
+			return true, nil
+		}
+	}
+	return false, nil
+}

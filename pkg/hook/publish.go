@@ -1,0 +1,198 @@
+package hook
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/filter"
+)
+
+// Files in the directory of a container, <root>/<container id>. The directory
+// and they are for root alone. A container whose id is "store" shares the
+// directory with the store, whose entries have other names.
+const (
+	stateFile  = "state.json" // OCI state, the annotations merged in
+	filterFile = "filter"     // the filter, for the container's execs
+)
+
+// publish writes what is known of a container. It is all there or not at all.
+func publish(root string, state *specs.State, f *filter.Filter) error {
+	text, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(root, state.ID)
+	if err := os.MkdirAll(root, 0o711); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// What an earlier container of this id has left must not outlive a fault
+	// halfway: state.json goes first and comes last.
+	err = forget(dir)
+	if err == nil && f != nil {
+		var stored []byte
+		if stored, err = f.MarshalBinary(); err == nil {
+			err = write(dir, filterFile, stored)
+		}
+	}
+	if err == nil {
+		err = write(dir, stateFile, append(text, '\n'))
+	}
+	if err != nil {
+		return errors.Join(err, Remove(root, state.ID))
+	}
+	return nil
+}
+
+// write makes a file whole: a reader sees all of it or nothing.
+func write(dir, name string, text []byte) error {
+	temporary := filepath.Join(dir, "."+name)
+	// O_NOFOLLOW and O_EXCL: nobody else can write here, but a file that a
+	// killed hook has left can be there.
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(temporary, filepath.Join(dir, name))
+	}
+	if err != nil {
+		_ = os.Remove(temporary) // it is the first error that counts
+	}
+	return err
+}
+
+// forget removes the files of a container.
+func forget(dir string) error {
+	var errs []error
+	for _, name := range [...]string{stateFile, filterFile, "." + stateFile, "." + filterFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ErrNoContainer says that nothing is published of a container.
+var ErrNoContainer = errors.New("no such container")
+
+// State returns the published state of a container: its OCI state with the
+// annotations merged in, as JSON. The error wraps ErrNoContainer where there
+// is none.
+func State(root, id string) ([]byte, error) {
+	return published(root, id, stateFile, 2*maxState)
+}
+
+// Filter returns the filter that was installed in a container, for its execs.
+// The error wraps ErrNoContainer where nothing is published of the container,
+// and where it has been that it has no filter.
+func Filter(root, id string) (*filter.Filter, error) {
+	text, err := published(root, id, filterFile, 2*maxState)
+	if err != nil {
+		return nil, err
+	}
+	f := new(filter.Filter)
+	if err := f.UnmarshalBinary(text); err != nil {
+		return nil, fmt.Errorf("container %s: %w", id, err)
+	}
+	return f, nil
+}
+
+func published(root, id, name string, limit int64) ([]byte, error) {
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(filepath.Join(rootOr(root), id, name), openFlags|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("container %s: %w (%w)", id, ErrNoContainer, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %w", id, err)
+	}
+	defer file.Close()
+	text, err := readRegular(file, limit)
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %s: %w", id, name, err)
+	}
+	return text, nil
+}
+
+// Remove forgets what was published of a container. It is no error if there is
+// nothing.
+func Remove(root, id string) error {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	dir := filepath.Join(rootOr(root), id)
+	if err := forget(dir); err != nil {
+		return fmt.Errorf("container %s: %w", id, err)
+	}
+	err := unix.Rmdir(dir)
+	switch err {
+	case nil, unix.ENOENT:
+		return nil
+	case unix.ENOTEMPTY, unix.EEXIST: // the store
+		return nil
+	}
+	return fmt.Errorf("container %s: %w", id, &os.PathError{Op: "rmdir", Path: dir, Err: err})
+}
+
+// Bounds of sweep.
+const (
+	// sweepEntries is how many containers one hook looks at.
+	sweepEntries = 8
+	// sweepAge is how long a state stays for a reader, at least.
+	sweepAge = 10 * time.Minute
+)
+
+// sweep forgets containers whose init has ended. Where the hook is registered
+// without its poststop counterpart nothing else does. It looks at a few,
+// chosen at random, so that a start does not take longer on a host with many
+// containers: with eight a start, the dead are soon fewer than one in eight.
+func sweep(root string, now time.Time) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return // it is tidying up; the next hook does it
+	}
+	rand.Shuffle(len(entries), func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
+	for _, e := range entries[:min(len(entries), sweepEntries)] {
+		info, err := os.Lstat(filepath.Join(root, e.Name(), stateFile))
+		if err != nil || now.Sub(info.ModTime()) < sweepAge {
+			continue
+		}
+		text, err := State(root, e.Name())
+		if err != nil {
+			continue
+		}
+		var state specs.State
+		if json.Unmarshal(text, &state) == nil && state.Pid > 0 && unix.Kill(state.Pid, 0) == unix.ESRCH {
+			_ = Remove(root, e.Name()) // or the next hook does
+		}
+	}
+}
+
+// rootOr returns root, or the default where it is empty.
+func rootOr(root string) string {
+	if root == "" {
+		return DefaultRoot
+	}
+	return root
+}
