@@ -2,6 +2,7 @@ package verify
 
 import (
 	"errors"
+	"fmt"
 
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/spec"
@@ -11,11 +12,16 @@ import (
 // is Undecided. It counts work and not time, so that the same question has the
 // same answer on every machine. A zero field means the default.
 type Budget struct {
-	// Nodes bounds the memory: diagram nodes of about 24 bytes each.
+	// Nodes bounds the memory: nodes of the diagrams, of at most 48 bytes
+	// each, tables included.
 	Nodes int
-	// Steps bounds the time: recursion steps, some ten million a second.
+	// Steps bounds the time: recursion steps, more than ten million a second.
 	Steps int
 }
+
+// DefaultBudget is what a zero Budget means: at most 200 MiB and some seconds.
+// Filters as the known compilers make them take less than a hundredth of it.
+var DefaultBudget = Budget{Nodes: 3 << 20, Steps: 50_000_000}
 
 // Policy decides whether prog gives every system call what policy says, on a
 // machine of the policy's byte order. The error says that prog or policy is
@@ -38,15 +44,186 @@ func Policies(a, b *spec.Policy) (Result, error) {
 
 // Policy is the function Policy within budget.
 func (budget Budget) Policy(policy *spec.Policy, prog bpf.Program) (Result, error) {
-	return Result{}, errors.ErrUnsupported
+	return budget.compare(policySide{policy}, programSide{prog, policy.Endian})
 }
 
 // Programs is the function Programs within budget.
 func (budget Budget) Programs(a, b bpf.Program, endian bpf.Endian) (Result, error) {
-	return Result{}, errors.ErrUnsupported
+	return budget.compare(programSide{a, endian}, programSide{b, endian})
 }
 
 // Policies is the function Policies within budget.
 func (budget Budget) Policies(a, b *spec.Policy) (Result, error) {
-	return Result{}, errors.ErrUnsupported
+	return budget.compare(policySide{a}, policySide{b})
+}
+
+// side is one of the two things that are compared.
+type side interface {
+	// check reports whether the side is valid.
+	check() error
+	// outcomes says what all calls get, as diagrams.
+	outcomes(d *forest, o *order) *outcomes
+	// verdict says what one call gets, without any diagram.
+	verdict(call *bpf.Data) (Verdict, error)
+	// tokens are architecture tokens of which a witness is worth more than of
+	// others, the best one first.
+	tokens() []uint32
+}
+
+// compare decides whether the two sides are equal.
+func (budget Budget) compare(first, second side) (Result, error) {
+	for i, s := range []side{first, second} {
+		if err := s.check(); err != nil {
+			return Result{}, fmt.Errorf("verify: %s side: %w", [...]string{"first", "second"}[i], err)
+		}
+	}
+	if budget.Nodes <= 0 {
+		budget.Nodes = DefaultBudget.Nodes
+	}
+	if budget.Steps <= 0 {
+		budget.Steps = DefaultBudget.Steps
+	}
+	var total Effort
+	for _, o := range []*order{wordwise, bitwise} {
+		r, err := budget.attempt(first, second, o)
+		total.Nodes = max(total.Nodes, r.Effort.Nodes)
+		total.Steps += r.Effort.Steps
+		if err != nil || r.Outcome != Undecided {
+			r.Effort = total
+			return r, err
+		}
+	}
+	return Result{Outcome: Undecided, Effort: total}, nil
+}
+
+// attempt is compare with diagrams in the given order.
+func (budget Budget) attempt(first, second side, o *order) (Result, error) {
+	d := newForest(budget)
+	defer d.release()
+	a := first.outcomes(d, o)
+	b := second.outcomes(d, o)
+	differ := d.difference(a, b)
+	result := Result{Effort: Effort{Nodes: len(d.nodes), Steps: d.steps}}
+	switch {
+	case d.exhausted:
+		return result, nil
+	case differ == none:
+		result.Outcome = Equal
+		return result, nil
+	}
+	call := d.witness(differ, o, append(first.tokens(), second.tokens()...))
+	w, err := confirm(call, first, second)
+	if err != nil {
+		return Result{}, err
+	}
+	result.Outcome, result.Witness = Different, w
+	return result, nil
+}
+
+// errWrong says that this package has a defect.
+var errWrong = errors.New("verify: internal error: the witness does not show a difference")
+
+// confirm evaluates the call on both sides. A difference is never reported on
+// the word of the diagrams alone.
+func confirm(call bpf.Data, first, second side) (*Witness, error) {
+	w := &Witness{Call: call}
+	var err error
+	if w.First, err = first.verdict(&call); err != nil {
+		return nil, fmt.Errorf("verify: %w", err)
+	}
+	if w.Second, err = second.verdict(&call); err != nil {
+		return nil, fmt.Errorf("verify: %w", err)
+	}
+	if w.First.Return == w.Second.Return {
+		return nil, fmt.Errorf("%w: %s", errWrong, w)
+	}
+	return w, nil
+}
+
+// witness returns a call of the set differ, which is not empty, if possible
+// one that carries one of the tokens.
+func (d *forest) witness(differ ref, o *order, tokens []uint32) bpf.Data {
+	arch := d.word(o, bpf.OffArch/4)
+	for _, t := range tokens {
+		token := constant(t)
+		if there := d.and(differ, d.compare(bpf.JEQ, arch[:], token[:])); there != none && !d.exhausted {
+			differ = there
+			break
+		}
+	}
+	var w [words]uint32
+	d.member(differ, func(level uint32) {
+		at := o.bit[level]
+		w[at.word] |= 1 << at.bit
+	})
+	return callOf(&w)
+}
+
+// policySide is a policy to be compared.
+type policySide struct{ *spec.Policy }
+
+func (s policySide) check() error {
+	if err := checkPolicy(s.Policy); err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	return nil
+}
+
+func (s policySide) outcomes(d *forest, o *order) *outcomes { return d.policy(s.Policy, o) }
+
+func (s policySide) verdict(call *bpf.Data) (Verdict, error) {
+	v := Verdict{Return: s.Evaluate(call)}
+	for i := range s.Tokens {
+		if t := &s.Tokens[i]; t.Audit == call.Arch {
+			_, v.Rule = t.Lookup(call.Nr).Decide(&call.Args)
+		}
+	}
+	return v, nil
+}
+
+func (s policySide) tokens() []uint32 {
+	var tokens []uint32
+	for _, t := range s.Tokens {
+		tokens = append(tokens, t.Audit)
+	}
+	return tokens
+}
+
+// programSide is a program to be compared, on a machine of one byte order.
+type programSide struct {
+	prog   bpf.Program
+	endian bpf.Endian
+}
+
+func (s programSide) check() error {
+	if err := s.prog.Validate(); err != nil {
+		return fmt.Errorf("program: %w", err)
+	}
+	return nil
+}
+
+func (s programSide) outcomes(d *forest, o *order) *outcomes { return d.execute(s.prog, o, s.endian) }
+
+func (s programSide) verdict(call *bpf.Data) (Verdict, error) {
+	w := call.Words(s.endian)
+	r, err := s.prog.Run(&w)
+	return Verdict{Return: r}, err
+}
+
+// tokens are the constants of equality tests right after a load of the
+// architecture.
+func (s programSide) tokens() []uint32 {
+	var tokens []uint32
+	arch := false
+	for _, in := range s.prog {
+		switch in.Code {
+		case bpf.LD | bpf.W | bpf.ABS:
+			arch = in.K == bpf.OffArch
+		case bpf.JMP | bpf.JEQ | bpf.K:
+			if arch {
+				tokens = append(tokens, in.K)
+			}
+		}
+	}
+	return tokens
 }
