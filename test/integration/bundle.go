@@ -195,8 +195,8 @@ func populate(t testing.TB, rootfs string) {
 		must(t, os.MkdirAll(filepath.Join(rootfs, dir), 0o755))
 	}
 	must(t, os.Chmod(filepath.Join(rootfs, "tmp"), 0o1777))
-	must(t, os.WriteFile(filepath.Join(rootfs, "etc/passwd"), []byte("root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/:/bin/sh\n"), 0o644))
-	must(t, os.WriteFile(filepath.Join(rootfs, "etc/group"), []byte("root:x:0:\nuser:x:1000:\n"), 0o644))
+	must(t, os.WriteFile(filepath.Join(rootfs, "etc/passwd"), []byte("root:x:0:0:root:/root:/bin/sh\n"), 0o644))
+	must(t, os.WriteFile(filepath.Join(rootfs, "etc/group"), []byte("root:x:0:\n"), 0o644))
 	copyProgram(t, busybox, filepath.Join(rootfs, "bin/busybox"))
 	names, err := applets()
 	must(t, err)

@@ -1,0 +1,184 @@
+//go:build integration
+
+package integration
+
+import (
+	"bufio"
+	_ "embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// suiteFiles are the files of runc's own test suite that are about what this
+// project touches: starting processes, and everything on the way to it.
+var suiteFiles = []string{
+	"seccomp", "seccomp-notify", "hooks", "start_hello", "exec", "create", "start", "run", "state", "delete", "kill",
+	"tty", "personality", "capabilities", "env", "userns", "no_pivot",
+}
+
+// suiteTimeout bounds one file of the suite; the longest takes 15 seconds.
+const suiteTimeout = 5 * time.Minute
+
+// knownFailures lists the tests of the suite that pass with plain runc and
+// cannot pass with seccomp-runc, "file: test # reason" a line.
+//
+//go:embed testdata/runc-suite-failures.txt
+var knownFailures string
+
+// TestRuncSuite runs runc's own bats suite, unchanged, against plain runc and
+// against seccomp-runc before the same runc. What passes there must pass here,
+// but for the listed failures, which must fail. `-v` shows the table.
+func TestRuncSuite(t *testing.T) {
+	known, err := parseKnownFailures(knownFailures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite := newSuite(t)
+	runc, ours := Tool(t, "runc"), Product(t, "seccomp-runc")
+	var table strings.Builder
+	for _, file := range suiteFiles {
+		t.Run(file, func(t *testing.T) {
+			plain := suite.run(t, file, runc)
+			here := suite.run(t, file, ours)
+			for _, name := range plain.names {
+				fmt.Fprintf(&table, "%-8s %-8s %s: %s\n", plain.results[name].outcome, here.results[name].outcome, file, name)
+				t.Run(name, func(t *testing.T) {
+					want, got := plain.results[name], here.results[name]
+					reason, listed := known[file+": "+name]
+					delete(known, file+": "+name)
+					switch {
+					case want.outcome == "skip" && got.outcome == "skip":
+						t.Skipf("runc's suite skips it: %s", want.detail)
+					case want.outcome == "fail":
+						t.Skipf("plain runc fails it on this machine:\n%s", want.detail)
+					case listed && got.outcome != "pass":
+						t.Logf("known failure: %s", reason)
+					case listed:
+						t.Errorf("listed as a known failure (%s), and passes", reason)
+					case got.outcome != want.outcome:
+						t.Errorf("plain runc: %s, seccomp-runc: %s\n%s", want.outcome, got.outcome, got.detail)
+					}
+				})
+			}
+		})
+	}
+	for name := range known {
+		t.Errorf("listed as a known failure, and not in the suite: %s", name)
+	}
+	t.Logf("runc's test suite\nplain    ours     test\n%s", table.String())
+}
+
+func parseKnownFailures(text string) (map[string]string, error) {
+	known := make(map[string]string)
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, reason, ok := strings.Cut(line, " # ")
+		if !ok {
+			return nil, fmt.Errorf("known failure without a reason: %s", line)
+		}
+		known[name] = reason
+	}
+	return known, nil
+}
+
+// suite is a copy of runc's tests folder with what the suite wants beside it.
+type suite struct{ dir string }
+
+func newSuite(t *testing.T) suite {
+	module := strings.TrimSpace(MustCommand(t, "go", "-C", filepath.Join(Root(t), "hack/tools/runc"),
+		"list", "-m", "-f", "{{.Dir}}", "github.com/opencontainers/runc").Stdout)
+	dir := t.TempDir()
+	must(t, os.CopyFS(filepath.Join(dir, "tests"), os.DirFS(filepath.Join(module, "tests"))))
+	// The module cache keeps no permissions.
+	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o644)
+		if d.IsDir() || strings.HasSuffix(path, ".sh") {
+			mode = 0o755
+		}
+		return os.Chmod(path, mode)
+	}))
+	must(t, os.CopyFS(filepath.Join(dir, "tests/cmd/_bin"), os.DirFS(Tool(t, "runc-tests"))))
+
+	rootfs := filepath.Join(dir, "rootfs")
+	populate(t, rootfs)
+	for _, image := range []string{"busybox", "debian"} {
+		MustCommand(t, "tar", "-C", rootfs, "-cJf", filepath.Join(dir, "tests/integration/testdata", image+"-amd64.tar.xz"), ".")
+	}
+	return suite{dir: dir}
+}
+
+// result is what came of one test: pass, fail or skip, and the failure's
+// output or the reason for the skip.
+type result struct{ outcome, detail string }
+
+type results struct {
+	names   []string // in the suite's order
+	results map[string]result
+}
+
+// run runs a file of the suite with a runtime, on a terminal.
+func (s suite) run(t *testing.T, file, runtime string) results {
+	t.Helper()
+	cmd := exec.Command("timeout", "--kill-after=5", fmt.Sprint(suiteTimeout.Seconds()),
+		"script", "--quiet", "--return", "--command", "bats --tap "+file+".bats", "/dev/null")
+	cmd.Dir = filepath.Join(s.dir, "tests/integration")
+	// seccomp-runc looks for the real runc in PATH, and meets the same one.
+	cmd.Env = append(os.Environ(), "RUNC="+runtime, "PATH="+filepath.Join(Root(t), "bin/tools")+":"+os.Getenv("PATH"))
+	// At the end of its input script(1) would write an end-of-file to the
+	// terminal, so there is none: a pipe that nobody writes to.
+	input, held, err := os.Pipe()
+	must(t, err)
+	defer held.Close()
+	defer input.Close()
+	cmd.Stdin = input
+	r := run(t, cmd)
+	got := parseTAP(r.Stdout)
+	if len(got.names) == 0 {
+		t.Fatalf("%s: no result of %s: %s", runtime, file, r)
+	}
+	return got
+}
+
+// tapLine is a result line of the Test Anything Protocol, as bats writes it.
+var tapLine = regexp.MustCompile(`^(ok|not ok) \d+ (.*?)(?: # skip ?(.*))?$`)
+
+func parseTAP(output string) results {
+	r := results{results: make(map[string]result)}
+	var last string
+	lines := bufio.NewScanner(strings.NewReader(output))
+	for lines.Scan() {
+		line := strings.TrimRight(lines.Text(), "\r")
+		m := tapLine.FindStringSubmatch(line)
+		switch {
+		case m == nil && last != "" && strings.HasPrefix(line, "#"):
+			entry := r.results[last]
+			entry.detail += line + "\n"
+			r.results[last] = entry
+		case m == nil:
+		default:
+			last = m[2]
+			entry := result{outcome: "pass"}
+			if m[1] == "not ok" {
+				entry.outcome = "fail"
+			} else if strings.Contains(line, " # skip") {
+				entry = result{outcome: "skip", detail: m[3]}
+			}
+			r.names = append(r.names, last)
+			r.results[last] = entry
+		}
+	}
+	return r
+}
