@@ -86,12 +86,17 @@ func Compile(p *spec.Policy, o Options) (bpf.Program, error) {
 		return nil, err
 	}
 	c := newCode()
-	root := c.ret(p.Other)
-	for i := len(p.Tokens) - 1; i >= 0; i-- {
-		t := &p.Tokens[i]
-		root = c.jump(bpf.JEQ, t.Audit, c.load(bpf.OffNr, c.search(p.Endian, t.Ranges)), root)
+	goal := balances[o.Optimize]
+	tree := &search{code: c}
+	b := &builder{
+		policy: p, code: c, goal: goal, search: tree, second: &search{code: c},
+		planner: &planner{
+			diagrams: newDiagrams(), code: c, search: tree, endian: p.Endian, goal: goal,
+			plans: map[function]plan{}, inBits: map[function]plan{},
+		},
 	}
-	program := layout(c, c.load(bpf.OffArch, root))
+	root := b.build()
+	program := layout(optimize(c.steps[:root+1], passes))
 	if len(program) > bpf.MaxInstructions {
 		return nil, &TooLargeError{Instructions: len(program)}
 	}
@@ -133,62 +138,4 @@ func check(p *spec.Policy) error {
 		}
 	}
 	return nil
-}
-
-// search returns code for the verdict of the number in A.
-func (c *code) search(e bpf.Endian, ranges []spec.Range) ref {
-	if len(ranges) == 1 {
-		return c.verdict(e, &ranges[0].Verdict)
-	}
-	mid := len(ranges) / 2
-	return c.jump(bpf.JGE, ranges[mid].First, c.search(e, ranges[mid:]), c.search(e, ranges[:mid]))
-}
-
-// verdict returns code for v, whatever A holds.
-func (c *code) verdict(e bpf.Endian, v *spec.Verdict) ref {
-	next := c.ret(v.Default)
-	for i := len(v.Rules) - 1; i >= 0; i-- {
-		r := &v.Rules[i]
-		hit := c.ret(r.Return)
-		for j := len(r.Conditions) - 1; j >= 0; j-- {
-			hit = c.condition(e, r.Conditions[j], hit, next)
-		}
-		next = hit
-	}
-	return next
-}
-
-// condition returns code that leads to then where cond holds, else to
-// otherwise.
-func (c *code) condition(e bpf.Endian, cond spec.Condition, then, otherwise ref) ref {
-	offset := bpf.OffArgs + 8*uint32(cond.Arg)
-	word := func(off, mask uint32, next ref) ref {
-		if mask != 0xffffffff {
-			next = c.mask(mask, next)
-		}
-		return c.load(off, next)
-	}
-	lowOff, highOff := e.Low(offset), e.High(offset)
-	lowMask, highMask := uint32(cond.Mask), uint32(cond.Mask>>32)
-	low, high := uint32(cond.Value), uint32(cond.Value>>32)
-	// x < v is not x >= v, and so on: three operators remain.
-	op := cond.Op
-	switch op {
-	case spec.NE:
-		op, then, otherwise = spec.EQ, otherwise, then
-	case spec.LT:
-		op, then, otherwise = spec.GE, otherwise, then
-	case spec.LE:
-		op, then, otherwise = spec.GT, otherwise, then
-	}
-	if op == spec.EQ {
-		next := word(lowOff, lowMask, c.jump(bpf.JEQ, low, then, otherwise))
-		return word(highOff, highMask, c.jump(bpf.JEQ, high, next, otherwise))
-	}
-	jump := uint16(bpf.JGE)
-	if op == spec.GT {
-		jump = bpf.JGT
-	}
-	next := word(lowOff, lowMask, c.jump(jump, low, then, otherwise))
-	return word(highOff, highMask, c.jump(bpf.JGT, high, then, c.jump(bpf.JEQ, high, next, otherwise)))
 }

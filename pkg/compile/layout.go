@@ -8,19 +8,19 @@ import (
 // bytes.
 const maxSkip = 255
 
-// layout puts the steps that can be reached from root into an order in which
-// all jumps lead forward, and counts the distances.
+// layout puts steps into an order in which all jumps lead forward and counts
+// the distances.
 //
 // It writes the program from its end: every step follows its successors, so
 // their places are known when it is written, and a jump that would be too long
 // gets what it needs right behind it: a copy of the RET it leads to, or else a
 // JA.
-func layout(c *code, root ref) bpf.Program {
-	w := &writer{code: c, place: make([]int, len(c.steps)), size: make([]int, len(c.steps))}
+func layout(s steps) bpf.Program {
+	w := &writer{steps: s, place: make([]int, len(s)), size: make([]int, len(s))}
 	for i := range w.place {
 		w.place[i] = unplaced
 	}
-	w.write(root)
+	w.write(ref(len(s) - 1))
 	p := make(bpf.Program, len(w.reversed))
 	for i, in := range w.reversed {
 		p[len(p)-1-i] = in
@@ -32,7 +32,7 @@ const unplaced = -1
 
 // writer holds a program under layout. Places count from the program's end.
 type writer struct {
-	code     *code
+	steps    steps
 	reversed []bpf.Instruction
 	place    []int // of each step's latest copy
 	size     []int // steps under each step, as a tree; 0 where not yet known
@@ -43,7 +43,7 @@ func (w *writer) write(r ref) {
 	if w.place[r] != unplaced {
 		return
 	}
-	s := w.code.steps[r]
+	s := w.steps[r]
 	switch {
 	case s.then == none:
 		w.emit(r, bpf.Instruction{Code: s.op, K: s.k})
@@ -99,7 +99,7 @@ func (w *writer) reach(r ref) bool {
 // bridge writes a copy of r if it is a RET, else a jump to r, and takes this
 // for r from now on: nothing written later is nearer to the old place.
 func (w *writer) bridge(r ref) {
-	s := w.code.steps[r]
+	s := w.steps[r]
 	if s.then == none {
 		w.emit(r, bpf.Instruction{Code: s.op, K: s.k})
 		return
@@ -115,7 +115,7 @@ func (w *writer) weigh(r ref) int {
 		return 0
 	}
 	if w.size[r] == 0 {
-		s := w.code.steps[r]
+		s := w.steps[r]
 		w.size[r] = min(1+w.weigh(s.then)+w.weigh(s.otherwise), 1<<20)
 	}
 	return w.size[r]

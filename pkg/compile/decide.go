@@ -1,0 +1,366 @@
+package compile
+
+import (
+	"math/bits"
+	"slices"
+
+	"seccomp-hook/pkg/bpf"
+)
+
+// planner turns functions of the arguments into code.
+type planner struct {
+	diagrams *diagrams
+	code     *code
+	search   *search
+	endian   bpf.Endian
+	goal     balance
+	plans    map[function]plan // with A unknown
+	inBits   map[function]plan // with A holding the word that bits are of
+	work     int
+}
+
+// plan is the code of a function, whatever A holds before, and what it costs.
+type plan struct {
+	root ref
+	cost float64 // instructions executed, on average
+	size int     // instructions there are; a RET, which all share, is none
+}
+
+// How often a run of an argument's word is met, against others. Nobody has
+// counted; but constants are in profiles because they are used, a high word
+// is nearly always 0, and a search is the better the fewer tests it has.
+const (
+	weightRun      = 1
+	weightZeroHigh = 31
+)
+
+// maxOrder bounds the nodes of functions for which other orders of words than
+// the diagram's are tried, and maxReorder how much work that may be for one
+// policy.
+const (
+	maxOrder   = 512
+	maxReorder = 200_000
+)
+
+// plan returns code for f, which decides on the given share of all calls.
+func (p *planner) plan(f function, share float64) plan {
+	if made, ok := p.plans[f]; ok {
+		return made
+	}
+	n := &p.diagrams.nodes[f]
+	var best plan
+	switch {
+	case n.level == constant:
+		best = plan{root: p.code.ret(n.result), cost: 1}
+	case n.bit != wholeWord:
+		best = p.bits(f, share)
+		best.root = p.code.load(n.level.offset(p.endian), best.root)
+		best.cost++
+		best.size++
+	default:
+		best = p.word(n.level, n.runs, share)
+		for _, l := range p.others(f) {
+			runs := p.diagrams.first(l, f)
+			p.work += len(runs)
+			if other := p.word(l, runs, share); p.goal.price(other, share) < p.goal.price(best, share) {
+				best = other
+			}
+		}
+	}
+	p.plans[f] = best
+	return best
+}
+
+// others returns the words that f could as well look at first, in ascending
+// order.
+func (p *planner) others(f function) []level {
+	if p.work > maxReorder {
+		return nil
+	}
+	levels, size, whole := p.diagrams.support(f)
+	p.work += size
+	if !whole || size > maxOrder {
+		return nil
+	}
+	return levels[1:]
+}
+
+// word returns code that loads word l, searches the runs, and goes on with
+// their functions.
+func (p *planner) word(l level, runs []run, share float64) plan {
+	total := 0.0
+	first := uint32(0)
+	arms := make([]arm, len(runs))
+	for i, r := range runs {
+		arms[i] = arm{first: first, last: r.last, weight: weightRun}
+		if l%2 == 0 && first == 0 {
+			arms[i].weight = weightZeroHigh
+		}
+		total += arms[i].weight
+		first = r.last + 1
+	}
+	q := p.arms(arms, func(i int) function { return runs[i].to }, total, share)
+	return plan{root: p.code.load(l.offset(p.endian), q.root), cost: 1 + q.cost, size: 1 + q.size}
+}
+
+// arms returns code that searches the arms for the number in A and goes on with
+// the function of each.
+func (p *planner) arms(arms []arm, to func(int) function, total, share float64) plan {
+	var q plan
+	seen := make(map[function]bool, len(arms))
+	for i := range arms {
+		f := to(i)
+		a := &arms[i]
+		next := p.plan(f, share*a.weight/total)
+		a.to = next.root
+		q.cost += next.cost * a.weight / total
+		if !seen[f] {
+			seen[f] = true
+			q.size += next.size
+		}
+	}
+	p.search.perTest = p.goal.perInstruction * total / max(share, minShare)
+	found := p.search.build(arms)
+	q.root = found.root
+	q.cost += found.cost / total
+	q.size += found.tests
+	return q
+}
+
+// minShare keeps prices finite for calls that are never made.
+const minShare = 1e-6
+
+// bits returns code for f, which looks at bits of the word that A holds.
+func (p *planner) bits(f function, share float64) plan {
+	if made, ok := p.inBits[f]; ok {
+		return made
+	}
+	best := p.mask(f, share)
+	for _, other := range [...]func(function, float64) (plan, bool){p.masked, p.equality} {
+		if q, ok := other(f, share); ok && p.goal.price(q, share) < p.goal.price(best, share) {
+			best = q
+		}
+	}
+	p.inBits[f] = best
+	return best
+}
+
+// inWord returns code for g, which is reached with A holding word l: its bits
+// can be tested at once, and other functions load what they need.
+func (p *planner) inWord(l level, g function, share float64) plan {
+	if n := &p.diagrams.nodes[g]; n.level == l && n.bit != wholeWord {
+		return p.bits(g, share)
+	}
+	return p.plan(g, share)
+}
+
+// mask tests with one JSET as many bits as lead to the same function where they
+// are set.
+func (p *planner) mask(f function, share float64) plan {
+	n := &p.diagrams.nodes[f]
+	l, set, clear := n.level, n.runs[1].to, n.runs[0].to
+	k := uint32(1) << n.bit
+	for {
+		m := &p.diagrams.nodes[clear]
+		if m.level != l || m.bit == wholeWord || m.runs[1].to != set {
+			break
+		}
+		k |= 1 << m.bit
+		clear = m.runs[0].to
+	}
+	yes, no := p.inWord(l, set, share/2), p.inWord(l, clear, share/2)
+	return plan{
+		root: p.code.jump(bpf.JSET, k, yes.root, no.root),
+		cost: 1 + (yes.cost+no.cost)/2,
+		size: 1 + yes.size + no.size,
+	}
+}
+
+// masked searches among the values that the word has under the mask of all
+// bits that f looks at, if these are few.
+func (p *planner) masked(f function, share float64) (plan, bool) {
+	if p.work > maxReorder {
+		return plan{}, false
+	}
+	n := &p.diagrams.nodes[f]
+	mask := p.diagrams.mask(f)
+	arms, to, ok := p.diagrams.values(f, n.level, mask)
+	p.work += maxBitRuns
+	if !ok {
+		return plan{}, false
+	}
+	q := p.arms(arms, func(i int) function { return to[i] }, float64(len(arms)), share)
+	q.root = p.code.mask(mask, q.root)
+	q.cost++
+	q.size++
+	return q, true
+}
+
+// equality tests several bits for one value with AND and JEQ where everything
+// else leads to one function.
+func (p *planner) equality(f function, share float64) (plan, bool) {
+	n := &p.diagrams.nodes[f]
+	l := n.level
+	other := noFunction
+	var mask, value uint32
+	for g := f; ; {
+		m := &p.diagrams.nodes[g]
+		if m.level == l && m.bit != wholeWord {
+			zero, one := m.runs[0].to, m.runs[1].to
+			if other == noFunction {
+				// Which side is the exit shows in the next node.
+				other = zero
+				if m := &p.diagrams.nodes[one]; m.level != l || (m.runs[0].to != zero && m.runs[1].to != zero) {
+					other = one
+				}
+			}
+			if zero == other || one == other {
+				mask |= 1 << m.bit
+				g = zero
+				if zero == other {
+					value |= 1 << m.bit
+					g = one
+				}
+				continue
+			}
+		}
+		if mask&(mask-1) == 0 {
+			return plan{}, false
+		}
+		yes, no := p.plan(g, share/2), p.plan(other, share/2)
+		return plan{
+			root: p.code.mask(mask, p.code.jump(bpf.JEQ, value, yes.root, no.root)),
+			cost: 2 + (yes.cost+no.cost)/2,
+			size: 2 + yes.size + no.size,
+		}, true
+	}
+}
+
+// support returns the words that f looks at, ascending, the number of its
+// nodes, and whether it looks at whole words only.
+func (d *diagrams) support(f function) (levels []level, size int, whole bool) {
+	whole = true
+	seen := map[function]bool{}
+	var visit func(f function)
+	visit = func(f function) {
+		n := &d.nodes[f]
+		if n.level == constant || seen[f] || size > maxOrder {
+			return
+		}
+		seen[f] = true
+		size++
+		whole = whole && n.bit == wholeWord
+		if !slices.Contains(levels, n.level) {
+			levels = append(levels, n.level)
+		}
+		for _, r := range n.runs {
+			visit(r.to)
+		}
+	}
+	visit(f)
+	slices.Sort(levels)
+	return levels, size, whole
+}
+
+// first returns f as a decision on word l, whatever it looks at first, in a
+// function without bits.
+func (d *diagrams) first(l level, f function) []run {
+	ends := []uint32{^uint32(0)}
+	seen := map[function]bool{}
+	var visit func(f function)
+	visit = func(f function) {
+		n := &d.nodes[f]
+		if n.level > l || seen[f] {
+			return
+		}
+		seen[f] = true
+		for _, r := range n.runs {
+			if n.level == l {
+				ends = append(ends, r.last)
+			} else {
+				visit(r.to)
+			}
+		}
+	}
+	visit(f)
+	slices.Sort(ends)
+	ends = slices.Compact(ends)
+	runs := make([]run, 0, len(ends))
+	for _, end := range ends {
+		to := d.given(l, end, f)
+		if k := len(runs); k > 0 && runs[k-1].to == to {
+			runs[k-1].last = end
+			continue
+		}
+		runs = append(runs, run{end, to})
+	}
+	return runs
+}
+
+// given returns what is left of f where word l has the given value.
+func (d *diagrams) given(l level, value uint32, f function) function {
+	n := d.nodes[f]
+	switch {
+	case n.level > l:
+		return f
+	case n.level == l:
+		at, _ := slices.BinarySearchFunc(n.runs, value, func(r run, v uint32) int {
+			if r.last < v {
+				return -1
+			}
+			return 1
+		})
+		return n.runs[at].to
+	}
+	runs := make([]run, len(n.runs))
+	for i, r := range n.runs {
+		runs[i] = run{r.last, d.given(l, value, r.to)}
+	}
+	return d.word(n.level, runs)
+}
+
+// mask returns the bits of its word that f looks at.
+func (d *diagrams) mask(f function) uint32 {
+	seen := map[function]bool{}
+	mask := uint32(0)
+	l := d.nodes[f].level
+	var visit func(f function)
+	visit = func(f function) {
+		n := &d.nodes[f]
+		if n.level != l || seen[f] {
+			return
+		}
+		seen[f] = true
+		mask |= 1 << n.bit
+		visit(n.runs[0].to)
+		visit(n.runs[1].to)
+	}
+	visit(f)
+	return mask
+}
+
+// values returns the intervals of f over the values that word l has under a
+// mask, which has all bits that f looks at; false if they are many.
+func (d *diagrams) values(f function, l level, mask uint32) (arms []arm, to []function, ok bool) {
+	var visit func(f function, left, prefix uint32) bool
+	visit = func(f function, left, prefix uint32) bool {
+		n := &d.nodes[f]
+		if n.level != l {
+			if k := len(to); k > 0 && to[k-1] == f {
+				arms[k-1].last = prefix | left
+				return true
+			}
+			arms = append(arms, arm{first: prefix, last: prefix | left, weight: weightRun})
+			to = append(to, f)
+			return len(arms) <= maxBitRuns
+		}
+		bit := uint32(1) << (bits.Len32(left) - 1)
+		zero, one := f, f
+		if uint32(1)<<n.bit == bit {
+			zero, one = n.runs[0].to, n.runs[1].to
+		}
+		return visit(zero, left&^bit, prefix) && visit(one, left&^bit, prefix|bit)
+	}
+	ok = visit(f, mask, 0)
+	return arms, to, ok
+}

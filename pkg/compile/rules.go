@@ -1,0 +1,416 @@
+package compile
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+	"slices"
+
+	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/spec"
+)
+
+// outcomes says for a comparison of two numbers where it holds: for less,
+// equal and greater, one bit each. All operators are then one, and a
+// comparison of 64 bits is the outcomes of the high words, with those of the
+// low words where the high ones are equal.
+type outcomes uint8
+
+const (
+	less outcomes = 1 << iota
+	equal
+	greater
+)
+
+var operators = [...]outcomes{
+	spec.EQ: equal,
+	spec.NE: less | greater,
+	spec.LT: less,
+	spec.LE: less | equal,
+	spec.GT: greater,
+	spec.GE: greater | equal,
+}
+
+// comparison is what is left to know of a condition: it holds where the words
+// from level on, under the masks, compare with the values as holds says.
+type comparison struct {
+	level level
+	holds outcomes
+	// mask and value are of the word at level, lowMask and lowValue of the
+	// one after it where level is a high word.
+	mask, value       uint32
+	lowMask, lowValue uint32
+}
+
+// truth is whether a comparison holds, as far as it is known.
+type truth uint8
+
+const (
+	never truth = iota
+	always
+	depends
+)
+
+func known(holds bool) truth {
+	if holds {
+		return always
+	}
+	return never
+}
+
+// comparing returns what is to be known of c, and whether all of it is known
+// already.
+func comparing(c spec.Condition) (comparison, truth) {
+	return comparison{
+		level: level(2 * c.Arg), holds: operators[c.Op],
+		mask: uint32(c.Mask >> 32), value: uint32(c.Value >> 32),
+		lowMask: uint32(c.Mask), lowValue: uint32(c.Value),
+	}.settle()
+}
+
+// settle drops a word that no argument can change.
+func (c comparison) settle() (comparison, truth) {
+	switch {
+	case c.mask != 0:
+		return c, depends
+	case c.value != 0:
+		return c, known(c.holds&less != 0)
+	}
+	return c.tie()
+}
+
+// tie returns what is left of c where its word is equal to the value.
+func (c comparison) tie() (comparison, truth) {
+	if c.level%2 == 1 {
+		return c, known(c.holds&equal != 0)
+	}
+	return comparison{level: c.level + 1, holds: c.holds, mask: c.lowMask, value: c.lowValue}.settle()
+}
+
+// term is what is left of a rule: it applies where all comparisons hold.
+type term struct {
+	comparisons []comparison
+	result      bpf.Return
+}
+
+// reader turns rules into diagrams.
+type reader struct {
+	diagrams *diagrams
+	known    map[string]function
+	key      []byte
+	work     int
+}
+
+// maxWork bounds the comparisons that are looked at for one policy. Rules that
+// exceed it, for which a diagram may well be exponential, are compiled one
+// after another instead.
+const maxWork = 300_000
+
+var errTooMuchWork = errors.New("compile: too many combinations of conditions")
+
+func newReader(d *diagrams) *reader {
+	return &reader{diagrams: d, known: make(map[string]function)}
+}
+
+// verdict returns the function that v is.
+func (r *reader) verdict(v *spec.Verdict) (function, error) {
+	if len(v.Rules) == 0 {
+		return r.diagrams.result(v.Default), nil
+	}
+	terms := make([]term, 0, len(v.Rules))
+	for i := range v.Rules {
+		if t, possible := newTerm(&v.Rules[i]); possible {
+			terms = append(terms, t)
+		}
+	}
+	return r.read(terms, v.Default)
+}
+
+// newTerm returns the term of a rule, false if it can never apply.
+func newTerm(rule *spec.Rule) (term, bool) {
+	t := term{result: rule.Return}
+	for _, condition := range rule.Conditions {
+		c, is := comparing(condition)
+		switch {
+		case is == never:
+			return t, false
+		case is == depends && !slices.Contains(t.comparisons, c):
+			t.comparisons = append(t.comparisons, c)
+		}
+	}
+	return t, true
+}
+
+// read returns the function whose result is that of the first of terms that
+// applies, else otherwise.
+func (r *reader) read(terms []term, otherwise bpf.Return) (function, error) {
+	for i, t := range terms {
+		if len(t.comparisons) == 0 {
+			terms, otherwise = terms[:i], t.result
+			break
+		}
+	}
+	for len(terms) > 0 && terms[len(terms)-1].result == otherwise {
+		terms = terms[:len(terms)-1]
+	}
+	if len(terms) == 0 {
+		return r.diagrams.result(otherwise), nil
+	}
+	l, scattered := constant, false
+	for _, t := range terms {
+		for _, c := range t.comparisons {
+			if c.level < l {
+				l, scattered = c.level, false
+			}
+			scattered = scattered || c.level == l && !isPrefix(c.mask)
+		}
+	}
+	if scattered {
+		f, err := r.readBits(terms, otherwise, l, 31)
+		if err != nil {
+			return 0, err
+		}
+		return r.diagrams.normal(l, f), nil
+	}
+	return r.remember(terms, otherwise, wholeWord, func() (function, error) {
+		return r.readWord(terms, otherwise, l)
+	})
+}
+
+// isPrefix reports whether a mask keeps the high bits alone: the numbers that
+// are equal under it are neighbours.
+func isPrefix(mask uint32) bool { return mask|(mask-1) == ^uint32(0) }
+
+// remember returns what read returns, from memory where the same was read
+// before.
+func (r *reader) remember(terms []term, otherwise bpf.Return, bit int8, read func() (function, error)) (function, error) {
+	key := append(r.key[:0], byte(bit))
+	key = binary.LittleEndian.AppendUint32(key, uint32(otherwise))
+	for _, t := range terms {
+		key = binary.LittleEndian.AppendUint32(key, uint32(t.result))
+		key = append(key, byte(len(t.comparisons)), byte(len(t.comparisons)>>8))
+		for _, c := range t.comparisons {
+			key = append(key, byte(c.level), byte(c.holds))
+			key = binary.LittleEndian.AppendUint32(key, c.mask)
+			key = binary.LittleEndian.AppendUint32(key, c.value)
+			key = binary.LittleEndian.AppendUint32(key, c.lowMask)
+			key = binary.LittleEndian.AppendUint32(key, c.lowValue)
+		}
+		r.work += 1 + len(t.comparisons)
+	}
+	r.key = key
+	if f, ok := r.known[string(key)]; ok {
+		return f, nil
+	}
+	if r.work > maxWork {
+		return 0, errTooMuchWork
+	}
+	name := string(key)
+	f, err := read()
+	if err == nil {
+		r.known[name] = f
+	}
+	return f, err
+}
+
+// piece is an interval of a word's values, and what is left of a term there.
+type piece struct {
+	first, last uint32
+	term        term
+	index       int // of the term among its fellows
+}
+
+// readWord is read for terms whose first word is l, under no mask but
+// prefixes: every comparison cuts the word into at most three intervals. It
+// sweeps over the word from cut to cut, with the terms that are still possible
+// in between.
+func (r *reader) readWord(terms []term, otherwise bpf.Return, l level) (function, error) {
+	pieces := make([]piece, 0, 2*len(terms))
+	for i, t := range terms {
+		pieces = cut(pieces, piece{0, ^uint32(0), t, i}, l)
+	}
+	slices.SortFunc(pieces, func(a, b piece) int {
+		if a.first != b.first {
+			return compare(a.first, b.first)
+		}
+		return a.index - b.index
+	})
+	// The word is cut where a piece begins and behind where one ends.
+	cuts := make([]uint32, 1, 2*len(pieces)+1)
+	for _, p := range pieces {
+		cuts = append(cuts, p.first)
+		if p.last != ^uint32(0) {
+			cuts = append(cuts, p.last+1)
+		}
+	}
+	slices.Sort(cuts)
+	cuts = slices.Compact(cuts)
+
+	var live []piece // those that hold the current interval, by index
+	runs := make([]run, 0, len(cuts))
+	left := make([]term, 0, len(terms))
+	for i, first := range cuts {
+		live = slices.DeleteFunc(live, func(p piece) bool { return p.last < first })
+		for len(pieces) > 0 && pieces[0].first == first {
+			live = insert(live, pieces[0])
+			pieces = pieces[1:]
+		}
+		left = left[:0]
+		for _, p := range live {
+			left = append(left, p.term)
+			if len(p.term.comparisons) == 0 {
+				break
+			}
+		}
+		r.work += len(live)
+		to, err := r.read(left, otherwise)
+		if err != nil {
+			return 0, err
+		}
+		last := ^uint32(0)
+		if i+1 < len(cuts) {
+			last = cuts[i+1] - 1
+		}
+		runs = append(runs, run{last, to})
+	}
+	return r.diagrams.word(l, runs), nil
+}
+
+func compare(a, b uint32) int {
+	if a < b {
+		return -1
+	}
+	return 1
+}
+
+// insert puts p into its place by index.
+func insert(live []piece, p piece) []piece {
+	at := len(live)
+	for at > 0 && live[at-1].index > p.index {
+		at--
+	}
+	return slices.Insert(live, at, p)
+}
+
+// cut appends the parts of p in which no comparison of its term is about word
+// l any more, and which are still possible.
+func cut(pieces []piece, p piece, l level) []piece {
+	at := slices.IndexFunc(p.term.comparisons, func(c comparison) bool { return c.level == l })
+	if at < 0 {
+		return append(pieces, p)
+	}
+	c := p.term.comparisons[at]
+	part := func(first, last uint64, left comparison, is truth) {
+		q := piece{max(p.first, uint32(first)), min(p.last, uint32(last)), p.term, p.index}
+		if first > last || is == never || first > uint64(p.last) || last < uint64(p.first) {
+			return
+		}
+		rest := slices.Delete(slices.Clone(p.term.comparisons), at, at+1)
+		if is == depends && !slices.Contains(rest, left) {
+			rest = append(rest, left)
+		}
+		q.term.comparisons = rest
+		pieces = cut(pieces, q, l)
+	}
+	// Under a prefix mask, x&mask is value where x has these bits and any below.
+	first, last := uint64(c.value), uint64(c.value|^c.mask)
+	if c.value&^c.mask != 0 {
+		// x&mask is never value: it jumps from below to above.
+		last = uint64(c.value&c.mask | ^c.mask)
+		first = last + 1
+	}
+	if first > 0 {
+		part(0, first-1, comparison{}, known(c.holds&less != 0))
+	}
+	if first <= last {
+		left, is := c.tie()
+		part(first, last, left, is)
+	}
+	if last < 1<<32-1 {
+		part(last+1, 1<<32-1, comparison{}, known(c.holds&greater != 0))
+	}
+	return pieces
+}
+
+// readBits is read for terms whose first word is l, bit by bit from the given
+// one down.
+func (r *reader) readBits(terms []term, otherwise bpf.Return, l level, bit int8) (function, error) {
+	for i, t := range terms {
+		if len(t.comparisons) == 0 {
+			terms, otherwise = terms[:i], t.result
+			break
+		}
+	}
+	for len(terms) > 0 && terms[len(terms)-1].result == otherwise {
+		terms = terms[:len(terms)-1]
+	}
+	// Skip bits that no mask has.
+	var all uint32
+	for _, t := range terms {
+		for _, c := range t.comparisons {
+			if c.level == l {
+				all |= c.mask
+			}
+		}
+	}
+	if all == 0 {
+		return r.read(terms, otherwise)
+	}
+	bit = int8(bits.Len32(all) - 1)
+	return r.remember(terms, otherwise, bit, func() (function, error) {
+		var to [2]function
+		for value := range to {
+			left := make([]term, 0, len(terms))
+			for _, t := range terms {
+				if t, possible := t.fix(l, uint32(1)<<bit, uint32(value)<<bit); possible {
+					left = append(left, t)
+				}
+			}
+			var err error
+			if to[value], err = r.readBits(left, otherwise, l, bit-1); err != nil {
+				return 0, err
+			}
+		}
+		return r.diagrams.bit(l, bit, to[0], to[1]), nil
+	})
+}
+
+// fix returns what is left of t where one bit of word l has a value; false if
+// nothing can be. All bits above it are fixed already, or under no mask.
+func (t term) fix(l level, bit, value uint32) (term, bool) {
+	fixed := term{result: t.result, comparisons: make([]comparison, 0, len(t.comparisons))}
+	for _, c := range t.comparisons {
+		if c.level != l {
+			fixed.keep(c)
+			continue
+		}
+		// Bits of the value above this one, where masks have none, are
+		// compared with 0.
+		is := depends
+		switch has, wants := value&c.mask, c.value&bit; {
+		case c.value >= bit<<1 && bit<<1 != 0, has < wants:
+			is = known(c.holds&less != 0)
+		case has > wants:
+			is = known(c.holds&greater != 0)
+		default:
+			c.mask &^= bit
+			c.value &^= bit
+			if c.mask == 0 {
+				c, is = c.settle()
+			}
+		}
+		switch is {
+		case never:
+			return term{}, false
+		case depends:
+			fixed.keep(c)
+		}
+	}
+	return fixed, true
+}
+
+func (t *term) keep(c comparison) {
+	if !slices.Contains(t.comparisons, c) {
+		t.comparisons = append(t.comparisons, c)
+	}
+}
