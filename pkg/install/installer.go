@@ -4,8 +4,13 @@ package install
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Arg0 is the name (argument 0) under which an executable is to call Serve
@@ -68,12 +73,62 @@ type Result struct {
 }
 
 // Installer is an installer process that has been started for one process.
-type Installer struct{}
+type Installer struct {
+	target int // the process to install into
+	socket int
+	pid    int // of the installer
+	pidfd  int
+}
 
 // Start starts an installer for the container's init with this process id. It
 // returns at once, so that the installer gets ready while the caller makes the
-// filter. The caller must call Install or Close.
-func Start(command Command, pid int) (*Installer, error) { return nil, nil }
+// filter. The caller must call Install or Close. The error is an *Error.
+//
+// The installer is in a session of its own, has none of the caller's
+// descriptors, and outlives the caller: once that has ended it is no child of
+// the runtime, which may wait for its children.
+func Start(command Command, pid int) (*Installer, error) {
+	i, err := start(command, pid)
+	if err != nil {
+		return nil, &Error{Step: StepStart, PID: pid, Err: err}
+	}
+	return i, nil
+}
+
+func start(command Command, pid int) (*Installer, error) {
+	target, err := unix.PidfdOpen(pid, 0)
+	if err == unix.ESRCH {
+		return nil, ErrGone
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("pidfd_open", err)
+	}
+	defer unix.Close(target)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socketpair", err)
+	}
+	defer unix.Close(pair[1])
+	path := command.Path
+	if path == "" {
+		path = "/proc/self/exe"
+	}
+	const closed = ^uintptr(0)
+	i := &Installer{target: pid, socket: pair[0]}
+	i.pid, err = syscall.ForkExec(path, []string{Arg0}, &syscall.ProcAttr{
+		Env:   command.Env,
+		Files: []uintptr{closed, closed, closed, socketFD: uintptr(pair[1]), pidfdFD: uintptr(target)},
+		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &i.pidfd},
+	})
+	if err != nil {
+		unix.Close(pair[0])
+		return nil, fmt.Errorf("execute %s: %w", path, err)
+	}
+	return i, nil
+}
+
+// PID returns the installer's process id.
+func (i *Installer) PID() int { return i.pid }
 
 // Install attaches the filter. When it returns without an error, the kernel
 // has said that every thread of init has the filter (in ModeExec: that init
@@ -81,11 +136,90 @@ func Start(command Command, pid int) (*Installer, error) { return nil, nil }
 // outlive the caller. On an error, a *Error, the container must not be started;
 // init may have been killed already. When the context ends first, the
 // installer is killed.
-func (i *Installer) Install(ctx context.Context, r Request) (*Result, error) { return nil, nil }
+func (i *Installer) Install(ctx context.Context, r Request) (*Result, error) {
+	if err := r.Filter.Program.Validate(); err != nil {
+		i.Close()
+		return nil, &Error{Step: StepRequest, PID: i.target, Err: err}
+	}
+	// Killing ends the wait for the answer: its socket closes.
+	stop := context.AfterFunc(ctx, i.kill)
+	result, err := i.install(&r)
+	if !stop() && err != nil {
+		err = fmt.Errorf("%w (%w)", err, context.Cause(ctx))
+	}
+	unix.Close(i.socket)
+	if err != nil {
+		i.kill()
+		status := i.reap()
+		var failure *Error
+		if !errors.As(err, &failure) {
+			failure = &Error{Step: StepReport, PID: i.target, Err: err, Detail: status}
+		}
+		unix.Close(i.pidfd)
+		return nil, failure
+	}
+	go func() { // for a caller that stays
+		i.reap()
+		unix.Close(i.pidfd)
+	}()
+	return result, nil
+}
 
-// Close ends an installer to which nothing was given to install. It does
-// nothing after Install.
-func (i *Installer) Close() error { return nil }
+func (i *Installer) install(r *Request) (*Result, error) {
+	if err := send(i.socket, (&order{pid: i.target, Request: *r}).encode(), -1); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLost, err)
+	}
+	message, listener, err := receive(i.socket)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLost, err)
+	}
+	if len(message) == 0 {
+		return nil, ErrLost
+	}
+	a, err := decodeAnswer(message)
+	if err == nil && a.failure != nil {
+		return nil, a.failure
+	}
+	if err == nil && r.Filter.Listens() != (listener >= 0) {
+		err = errors.New("the answer has no listener, or one too many")
+	}
+	if err != nil {
+		if listener >= 0 {
+			unix.Close(listener)
+		}
+		return nil, fmt.Errorf("the installer's answer: %w", err)
+	}
+	if listener >= 0 {
+		a.result.Listener = os.NewFile(uintptr(listener), "seccomp notify")
+	}
+	return &a.result, nil
+}
 
-// Serve is the installer process. It returns its exit status.
-func Serve() int { return 0 }
+// Close ends an installer to which nothing was given to install.
+func (i *Installer) Close() error {
+	unix.Close(i.socket)
+	i.kill()
+	i.reap()
+	return os.NewSyscallError("close", unix.Close(i.pidfd))
+}
+
+func (i *Installer) kill() { _ = unix.PidfdSendSignal(i.pidfd, unix.SIGKILL, nil, 0) }
+
+// reap waits for the installer's end and says what it was. Where the caller
+// has a reaper of its own, that may have been faster.
+func (i *Installer) reap() string {
+	var status unix.WaitStatus
+	for {
+		_, err := unix.Wait4(i.pid, &status, 0, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return ""
+		case status.Signaled():
+			return "signal: " + status.Signal().String()
+		default:
+			return fmt.Sprintf("exit status %d", status.ExitStatus())
+		}
+	}
+}

@@ -20,8 +20,8 @@ const (
 	StepMap                      // inject mmap(2)
 	StepWrite                    // write the program
 	StepAttach                   // inject seccomp(2)
-	StepListener                 // take the listener, inject close(2)
 	StepUnmap                    // inject munmap(2)
+	StepListener                 // take the listener, inject close(2)
 	StepRestore                  // put registers and signal mask back
 	StepVerify                   // read back what every thread has
 	StepReport                   // tell the hook
@@ -41,8 +41,8 @@ var stepNames = [...]string{
 	StepMap:      "map memory",
 	StepWrite:    "write the program",
 	StepAttach:   "attach the filter",
-	StepListener: "take the listener",
 	StepUnmap:    "unmap memory",
+	StepListener: "take the listener",
 	StepRestore:  "restore the thread",
 	StepVerify:   "verify the filter",
 	StepReport:   "report",

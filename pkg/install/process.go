@@ -1,0 +1,228 @@
+//go:build linux
+
+package install
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a process that cannot be mistaken for a later one with the same
+// number.
+type process struct {
+	pid   int
+	pidfd int
+	dir   int // /proc/PID, which stays that process's even after its end
+}
+
+// openProcess opens /proc/PID of the process that pidfd refers to.
+func openProcess(pid, pidfd int) (*process, error) {
+	dir, err := unix.Open("/proc/"+strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		if err == unix.ENOENT {
+			return nil, ErrGone
+		}
+		return nil, fmt.Errorf("open /proc/%d: %w", pid, err)
+	}
+	p := &process{pid: pid, pidfd: pidfd, dir: dir}
+	// The number was the process's own when /proc was opened, if it has not
+	// ended since.
+	if !p.alive() {
+		unix.Close(dir)
+		return nil, ErrGone
+	}
+	return p, nil
+}
+
+// alive reports whether the process has not ended: a pidfd becomes readable
+// when it does (pidfd_open(2)).
+func (p *process) alive() bool {
+	poll := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(poll, 0)
+		if err != unix.EINTR {
+			return err == nil && n == 0
+		}
+	}
+}
+
+// kill ends the process, whatever it is doing.
+func (p *process) kill() { _ = unix.PidfdSendSignal(p.pidfd, unix.SIGKILL, nil, 0) }
+
+// read returns the contents of a file of /proc/PID.
+func (p *process) read(name string) ([]byte, error) {
+	fd, err := unix.Openat(p.dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, p.fault("open", name, err)
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 0, 4096)
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := unix.Read(fd, b[len(b):cap(b)])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, p.fault("read", name, err)
+		}
+		if n == 0 {
+			return b, nil
+		}
+		b = b[:len(b)+n]
+	}
+}
+
+// link returns where a link of /proc/PID leads.
+func (p *process) link(name string) (string, error) {
+	b := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(p.dir, name, b)
+	if err != nil {
+		return "", p.fault("read", name, err)
+	}
+	return string(b[:n]), nil
+}
+
+func (p *process) fault(verb, name string, err error) error {
+	if !p.alive() {
+		return ErrGone
+	}
+	return fmt.Errorf("%s /proc/%d/%s: %w", verb, p.pid, name, err)
+}
+
+// status is /proc/PID/task/TID/status.
+type status struct {
+	text []byte // each line begins with a newline
+}
+
+// status reads the status of one thread.
+func (p *process) status(tid int) (status, error) {
+	b, err := p.read("task/" + strconv.Itoa(tid) + "/status")
+	return status{append([]byte("\n"), b...)}, err
+}
+
+// ownStatus reads the status of the calling thread.
+func ownStatus() (status, error) {
+	dir, err := unix.Open("/proc/self", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return status{}, fmt.Errorf("open /proc/self: %w", err)
+	}
+	defer unix.Close(dir)
+	self := &process{pid: unix.Getpid(), dir: dir, pidfd: -1}
+	return self.status(unix.Gettid())
+}
+
+// field returns the first word of a field, "" where the kernel does not have
+// it.
+func (s status) field(name string) string {
+	// No value can hold a newline: the kernel escapes it in Name.
+	_, rest, found := bytes.Cut(s.text, []byte("\n"+name+":"))
+	if !found {
+		return ""
+	}
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	if words := bytes.Fields(line); len(words) > 0 {
+		return string(words[0])
+	}
+	return ""
+}
+
+// number returns a field that is a decimal number, or -1.
+func (s status) number(name string) int {
+	n, err := strconv.Atoi(s.field(name))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// ended reports whether the thread is a zombie: a process's first thread stays
+// as one while the others run.
+func (s status) ended() bool { return s.field("State") == "Z" || s.field("State") == "X" }
+
+// threads lists the process's threads. complete says that the list has as many
+// as the kernel counts: a listing during which threads end can miss others
+// (fs/proc/base.c, proc_task_readdir).
+func (p *process) threads() (tids []int, complete bool, err error) {
+	fd, err := unix.Openat(p.dir, "task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, false, p.fault("open", "task", err)
+	}
+	defer unix.Close(fd)
+	buffer := make([]byte, 4096)
+	for {
+		n, err := unix.Getdents(fd, buffer)
+		if err != nil {
+			return nil, false, p.fault("read", "task", err)
+		}
+		if n == 0 {
+			break
+		}
+		var names []string
+		for rest := buffer[:n]; len(rest) > 0; {
+			used, _, more := unix.ParseDirent(rest, -1, names)
+			rest, names = rest[used:], more
+		}
+		for _, name := range names {
+			if tid, err := strconv.Atoi(name); err == nil {
+				tids = append(tids, tid)
+			}
+		}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, false, p.fault("stat", "task", err)
+	}
+	// proc_task_getattr adds the number of threads to a directory's two links.
+	return tids, uint64(st.Nlink) == uint64(len(tids))+2, nil
+}
+
+// vdso returns where the vDSO is mapped (AT_SYSINFO_EHDR, 33), for a process
+// with pointers of word bytes.
+func (p *process) vdso(word int) (uint64, error) {
+	const atSysinfoEHDR = 33
+	auxv, err := p.read("auxv")
+	if err != nil {
+		return 0, err
+	}
+	value := func(b []byte) uint64 {
+		if word == 4 {
+			return uint64(binary.NativeEndian.Uint32(b))
+		}
+		return binary.NativeEndian.Uint64(b)
+	}
+	for ; len(auxv) >= 2*word; auxv = auxv[2*word:] {
+		if value(auxv) == atSysinfoEHDR {
+			return value(auxv[word:]), nil
+		}
+	}
+	return 0, fmt.Errorf("the process has no vDSO: %w", ErrUnsupported)
+}
+
+// readMemory reads the process's memory; n may be less than asked for, where
+// the rest is not mapped.
+func (p *process) readMemory(at uint64, b []byte) (n int, err error) {
+	local := []unix.Iovec{{Base: &b[0]}}
+	local[0].SetLen(len(b))
+	return unix.ProcessVMReadv(p.pid, local, []unix.RemoteIovec{{Base: uintptr(at), Len: len(b)}}, 0)
+}
+
+// writeMemory writes to the process's memory.
+func (p *process) writeMemory(at uint64, b []byte) error {
+	local := []unix.Iovec{{Base: &b[0]}}
+	local[0].SetLen(len(b))
+	n, err := unix.ProcessVMWritev(p.pid, local, []unix.RemoteIovec{{Base: uintptr(at), Len: len(b)}}, 0)
+	if err != nil {
+		return fmt.Errorf("write %d bytes to process %d: %w", len(b), p.pid, err)
+	}
+	if n != len(b) {
+		return fmt.Errorf("write %d bytes to process %d: only %d were written", len(b), p.pid, n)
+	}
+	return nil
+}

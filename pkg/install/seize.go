@@ -1,0 +1,116 @@
+//go:build linux
+
+package install
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// follow are the options of every traced thread: its new threads and its
+// children are traced from their birth, with the same options, and an exec is
+// reported.
+const follow = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACEEXEC |
+	unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK
+
+// suspended are the options under which a thread's seccomp filters do not run.
+// If the tracer ends, the kernel takes the option away with the tracer: the
+// filters are live (kernel/seccomp.c, __secure_computing).
+const suspended = follow | unix.PTRACE_O_SUSPEND_SECCOMP
+
+// guarded are the options under which the kernel kills the process if the
+// tracer ends.
+const guarded = follow | unix.PTRACE_O_EXITKILL
+
+// seizeAll attaches to every thread of the process and returns how many there
+// are. None is stopped. With only the first thread seized, an exec by another
+// one would go unseen.
+//
+// The new threads of a seized one are seized by the kernel. So if a listing of
+// all threads has none that had to be seized here, there is none: whoever
+// created it was seized before the listing began.
+func (p *process) seizeAll(options uintptr) (int, error) {
+	var seized []int
+	for {
+		tids, complete, err := p.threads()
+		if err != nil {
+			return 0, err
+		}
+		settled := complete
+		for _, tid := range tids {
+			fresh, err := p.seizeThread(tid, options)
+			if err != nil {
+				return 0, err
+			}
+			if fresh {
+				settled = false
+				seized = append(seized, tid)
+			}
+		}
+		if settled {
+			return len(tids), strangers(seized, tids)
+		}
+	}
+}
+
+// strangers returns an error where a seized thread is not one of the process:
+// it ended after it was listed and its number was given away before it was
+// seized. Returning makes the installer end, and so let go of it.
+func strangers(seized, tids []int) error {
+	for _, tid := range seized {
+		if !slices.Contains(tids, tid) && control(unix.PTRACE_INTERRUPT, tid, 0, 0) == nil {
+			return fmt.Errorf("thread %d was seized, which is another process's by now", tid)
+		}
+	}
+	return nil
+}
+
+// seizeThread attaches to one thread and reports whether that had to be done:
+// not where the thread has ended or is seized already.
+func (p *process) seizeThread(tid int, options uintptr) (fresh bool, err error) {
+	err = seize(tid, options)
+	switch err {
+	case nil:
+		return true, nil
+	case unix.ESRCH:
+		return false, nil
+	case unix.EPERM:
+	default:
+		return false, fmt.Errorf("PTRACE_SEIZE of thread %d: %w", tid, err)
+	}
+	// EPERM has many causes: traced already, by this process or another; a
+	// zombie; the options; no permission.
+	st, statusErr := p.status(tid)
+	if statusErr != nil {
+		if !p.alive() {
+			return false, ErrGone
+		}
+		return true, nil // it has ended since; look again
+	}
+	switch tracer := st.number("TracerPid"); {
+	case tracer == unix.Gettid(), st.ended():
+		return false, nil
+	case tracer > 0:
+		return false, &detailed{ErrTraced, fmt.Sprintf("thread %d by process %d, which must let go of it first", tid, tracer)}
+	}
+	return false, fmt.Errorf("PTRACE_SEIZE of thread %d: %w", tid, err)
+}
+
+// refusal says in an administrator's words why the kernel does not let this
+// process suspend seccomp (kernel/ptrace.c, check_ptrace_options).
+func refusal(err error) error {
+	var why string
+	self, statusErr := ownStatus()
+	switch {
+	case errors.Is(err, unix.EINVAL):
+		why = "the kernel is built without CONFIG_CHECKPOINT_RESTORE"
+	case statusErr == nil && self.number("Seccomp") > 0:
+		why = "the installer is under a seccomp filter itself; if the engine is a systemd service, take SystemCallFilter= and the options that imply it out of its unit"
+	default:
+		why = "the installer lacks CAP_SYS_ADMIN in the initial user namespace; the engine must run as root of the host"
+	}
+	return &detailed{ErrSuspend, why + "; or set noNewPrivileges for the container"}
+}

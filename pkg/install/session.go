@@ -1,0 +1,275 @@
+//go:build linux
+
+package install
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Serve is the installer process: it reads one request, installs, answers, and
+// waits until it can let go of the container. It returns the exit status.
+func Serve() int {
+	// A tracee belongs to one thread of its tracer.
+	runtime.LockOSThread()
+	// Nothing that the hook inherited stays open here: a runtime reads its
+	// hooks' output to the end. The Go runtime opens /dev/null in the place of
+	// 0, 1 and 2, and has opened nothing else yet.
+	if err := unix.CloseRange(pidfdFD+1, ^uint(0)>>1, 0); err != nil && err != unix.ENOSYS {
+		return 1
+	}
+	if err := os.Chdir("/"); err != nil { // keep no file system busy
+		return 1
+	}
+	s := &session{}
+	s.at(StepStart)
+	message, _, err := receive(socketFD)
+	if err != nil {
+		return 1
+	}
+	if len(message) == 0 {
+		return 0 // the hook has nothing to install
+	}
+	if err := s.serve(message); err != nil {
+		s.fail(err)
+		return 1
+	}
+	return 0
+}
+
+// session is the installation of one filter.
+type session struct {
+	step    Step
+	order   *order
+	process *process
+	root    rootID
+	mode    Mode
+	begin   time.Time
+	result  Result
+}
+
+// at notes that a step begins.
+func (s *session) at(step Step) {
+	s.step = step
+	fault(step)
+}
+
+// fail answers with the reason why nothing was installed. Where init may be
+// left running a program without its filter, it is killed.
+func (s *session) fail(err error) {
+	if errors.Is(err, ErrEarlyExec) || errors.Is(err, ErrUnfiltered) {
+		s.process.kill()
+	}
+	if errors.Is(err, unix.ESRCH) && s.process != nil && !s.process.alive() {
+		err = ErrGone // what a ptrace request says of a thread that was killed
+	}
+	failure := &Error{Step: s.step, Err: err}
+	if s.order != nil {
+		failure.PID = s.order.pid
+	}
+	_ = send(socketFD, (&answer{failure: failure}).encode(), -1)
+}
+
+func (s *session) serve(message []byte) error {
+	s.at(StepRequest)
+	s.begin = time.Now()
+	var err error
+	if s.order, err = decodeOrder(message); err != nil {
+		return err
+	}
+	s.at(StepIdentify)
+	if s.process, err = openProcess(s.order.pid, pidfdFD); err != nil {
+		return err
+	}
+	if err := s.process.identify(&s.order.Request, 0); err != nil {
+		return err
+	}
+	if s.root, err = s.process.root(); err != nil {
+		return err
+	}
+	if err := s.seize(); err != nil {
+		return err
+	}
+	// What was identified could have executed another program until it was
+	// seized. From here on that cannot go unseen.
+	s.at(StepConfirm)
+	if err := s.process.identify(&s.order.Request, unix.Gettid()); err != nil {
+		return err
+	}
+	s.result.Mode = s.mode
+	s.result.Seize = time.Since(s.begin)
+	if s.mode == ModeExec {
+		if err := s.report(-1); err != nil {
+			return err
+		}
+		s.at(StepWait)
+		return s.wait()
+	}
+	return s.suspend()
+}
+
+// seize attaches to every thread of init, and chooses the mode.
+func (s *session) seize() error {
+	s.at(StepSeize)
+	s.mode = ModeSuspend
+	var err error
+	s.result.Threads, err = s.process.seizeAll(suspended)
+	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	// Is it the suspending that is refused, or all of it?
+	s.mode = ModeExec
+	possible := s.order.NoNewPrivileges && !s.order.Filter.Listens()
+	options := uintptr(follow)
+	if possible {
+		options = guarded
+	}
+	var plain error
+	s.result.Threads, plain = s.process.seizeAll(options)
+	if plain == nil && !possible {
+		return refusal(err)
+	}
+	return plain
+}
+
+// suspend attaches the filter while init is still the runtime, which neither
+// has given its capabilities away nor feels the filter, and waits.
+func (s *session) suspend() error {
+	p, f := s.process, &s.order.Filter
+	s.at(StepStop)
+	attaching := time.Now()
+	tid, err := p.runningThread()
+	if err != nil {
+		return err
+	}
+	if _, err := interrupt(tid); err != nil {
+		return err
+	}
+	// While the thread has strange registers, and until the kernel has
+	// confirmed the filter, init must not outlive this process.
+	if err := setOptions(tid, suspended|guarded); err != nil {
+		return err
+	}
+	in, err := begin(p, tid)
+	if err != nil {
+		return err
+	}
+	done, err := in.attach(p, f, s.at)
+	if err != nil {
+		return err
+	}
+	listener, refused := f.outcome(done.result, done.errno)
+	if refused == nil && f.Listens() {
+		s.at(StepListener)
+		if listener, err = in.takeListener(p, listener); err != nil {
+			return err
+		}
+	}
+	s.at(StepRestore)
+	if err := in.end(); err != nil {
+		return err
+	}
+	stopped, err := settle(tid)
+	if err != nil {
+		return err
+	}
+	if refused == nil {
+		s.at(StepVerify)
+		if s.result.Threads, err = p.verify(tid, f); err != nil {
+			return err
+		}
+		s.result.Attach = time.Since(attaching)
+		if err := s.report(listener); err != nil {
+			return err
+		}
+		s.at(StepWait)
+	}
+	if err := setOptions(tid, suspended); err != nil {
+		return err
+	}
+	if err := stopped.pass(); err != nil {
+		return err
+	}
+	if refused != nil {
+		s.step = StepAttach
+		return refused
+	}
+	return s.wait()
+}
+
+// report sends the result, and with it the only descriptor of the listener.
+func (s *session) report(listener int) error {
+	s.at(StepReport)
+	err := send(socketFD, (&answer{result: s.result}).encode(), listener)
+	if listener >= 0 {
+		unix.Close(listener)
+	}
+	unix.Close(socketFD)
+	return err
+}
+
+// interrupt stops a running thread at a PTRACE_EVENT_STOP.
+func interrupt(tid int) (stop, error) {
+	if err := control(unix.PTRACE_INTERRUPT, tid, 0, 0); err != nil {
+		return stop{}, err
+	}
+	return interruptStop(tid)
+}
+
+// interruptStop waits for the stop that PTRACE_INTERRUPT has asked for.
+func interruptStop(tid int) (stop, error) {
+	for {
+		s, err := await(tid)
+		switch {
+		case err != nil:
+			return s, err
+		case s.ended():
+			return s, ErrGone
+		case s.event() == unix.PTRACE_EVENT_STOP:
+			return s, nil
+		case s.event() == unix.PTRACE_EVENT_EXEC:
+			return s, ErrEarlyExec
+		}
+		if err := s.pass(); err != nil {
+			return s, err
+		}
+	}
+}
+
+// settle takes a thread whose registers were put back from the exit stop of
+// an injected call to where it was interrupted: a PTRACE_EVENT_STOP on the way
+// from the kernel to the program. When it goes on from there, the kernel
+// itself delivers what signals have come and restarts the call that was
+// interrupted, by its ERESTART* rules, as if it had been interrupted only now;
+// and if the process was stopped as a whole, the stop says so.
+func settle(tid int) (stop, error) {
+	if err := control(unix.PTRACE_INTERRUPT, tid, 0, 0); err != nil {
+		return stop{}, err
+	}
+	if err := resume(unix.PTRACE_CONT, tid, 0); err != nil {
+		return stop{}, err
+	}
+	return interruptStop(tid)
+}
+
+// takeListener moves the listener from the tracee to this process.
+func (in *injection) takeListener(p *process, fd int) (int, error) {
+	listener, err := unix.PidfdGetfd(p.pidfd, fd, 0)
+	if err != nil {
+		return -1, fmt.Errorf("pidfd_getfd of the listener: %w", err)
+	}
+	r, err := in.call(in.abi.numbers.close, uint64(fd))
+	if err == nil && errno(r) != 0 {
+		err = fmt.Errorf("close of the listener in thread %d: %w", in.tid, errno(r))
+	}
+	if err != nil {
+		unix.Close(listener)
+		return -1, err
+	}
+	return listener, nil
+}

@@ -1,0 +1,137 @@
+//go:build linux
+
+package install
+
+import (
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// policy says what becomes of a traced process that has executed a program: it
+// is let go of, and its filter is live, or it stays as it is.
+type policy interface {
+	// executed is called at the PTRACE_EVENT_EXEC stop of the process.
+	executed(pid int) (letGo bool, err error)
+}
+
+// follow lets all tracees of this thread run until the last has ended or was
+// let go of. It keeps no books: what a stop asks for is in the stop.
+func followAll(p policy) error {
+	for {
+		s, err := await(-1)
+		switch {
+		case err == unix.ECHILD:
+			return nil // no tracee is left
+		case err != nil:
+			return fmt.Errorf("wait4: %w", err)
+		case s.ended():
+			continue
+		}
+		letGo := false
+		if s.event() == unix.PTRACE_EVENT_EXEC {
+			if letGo, err = p.executed(s.tid); err != nil {
+				return err
+			}
+		}
+		if letGo {
+			err = resume(unix.PTRACE_DETACH, s.tid, 0)
+		} else {
+			err = s.pass()
+		}
+		// ESRCH: it was killed while it was stopped; its end is reported next.
+		if err != nil && err != unix.ESRCH {
+			return fmt.Errorf("resume thread %d: %w", s.tid, err)
+		}
+	}
+}
+
+// wait lets init run until it executes the container's program. Hooks that
+// init runs itself (createContainer, startContainer) are its children and have
+// its filter; natively the former are not filtered and the latter are. The
+// difference is visible in their root: before pivot_root, or after.
+func (s *session) wait() error { return followAll(s) }
+
+func (s *session) executed(pid int) (letGo bool, err error) {
+	if pid == s.order.pid {
+		s.at(StepExec)
+	} else if root, err := (&process{pid: pid}).rootByNumber(); err == nil && root == s.root {
+		return false, nil
+	}
+	if s.mode == ModeExec {
+		err = s.attachAtExec(pid)
+	} else if _, missing := filterLength(pid, 0); missing != nil {
+		err = fmt.Errorf("process %d at its exec: %w (%w)", pid, ErrUnfiltered, missing)
+	}
+	if err != nil {
+		_ = unix.Kill(pid, unix.SIGKILL) // it is stopped, so the number is its own
+		return false, nil
+	}
+	if pid == s.order.pid {
+		s.at(StepRelease)
+	}
+	return true, nil
+}
+
+// attachAtExec attaches the filter to a process that has just executed a
+// program, before the program's first instruction.
+func (s *session) attachAtExec(pid int) error {
+	// The event is reported inside execve: what the kernel still writes to
+	// the registers comes before the exit stop.
+	if err := toCallStop(pid); err != nil {
+		return err
+	}
+	dir, err := unix.Open("/proc/"+strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir)
+	p := &process{pid: pid, dir: dir, pidfd: s.process.pidfd}
+	in, err := begin(p, pid)
+	if err != nil {
+		return err
+	}
+	f := &s.order.Filter
+	done, err := in.attach(p, f, func(Step) {})
+	if err != nil {
+		return err
+	}
+	if _, err := f.outcome(done.result, done.errno); err != nil {
+		return err
+	}
+	return in.end()
+}
+
+// rootID tells one root directory from another, and one mount of it from
+// another.
+type rootID struct {
+	mount uint64
+	dev   [2]uint32
+	ino   uint64
+}
+
+// root returns the process's root directory.
+func (p *process) root() (rootID, error) {
+	id, err := statRoot(p.dir, "root")
+	if err != nil {
+		return id, p.fault("stat", "root", err)
+	}
+	return id, nil
+}
+
+func (p *process) rootByNumber() (rootID, error) {
+	return statRoot(unix.AT_FDCWD, "/proc/"+strconv.Itoa(p.pid)+"/root")
+}
+
+func statRoot(dir int, path string) (rootID, error) {
+	// STATX_MNT_ID_UNIQUE (6.8) is never given to another mount; before, the
+	// number of a mount that is gone can be. 5.8 has the latter.
+	const unique = 0x4000
+	var st unix.Statx_t
+	err := unix.Statx(dir, path, 0, unix.STATX_INO|unix.STATX_MNT_ID|unique, &st)
+	if err != nil {
+		return rootID{}, err
+	}
+	return rootID{mount: st.Mnt_id, dev: [2]uint32{st.Dev_major, st.Dev_minor}, ino: st.Ino}, nil
+}
