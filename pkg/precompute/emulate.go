@@ -37,6 +37,9 @@ type value struct {
 	n     uint32
 }
 
+// callNumber is the register that holds nr itself.
+var callNumber = value{kind: number}
+
 func constant(n uint32) value { return value{kind: known, n: n} }
 
 // low is the mask of the cleared bits.
@@ -73,6 +76,10 @@ type emulator struct {
 	memories []memory // immutable once another path may see them
 	tests    []uint64 // scratch space of chain
 	steps    int
+
+	// The result: where each range starts, and what becomes of it.
+	firsts   []uint32
+	outcomes []outcome
 }
 
 // start is the path of the numbers lo to hi before the first instruction.
@@ -82,24 +89,25 @@ func start(lo, hi uint32) path {
 
 // table emulates all numbers.
 func (e *emulator) table() *Table {
-	t := &Table{token: e.token, program: e.program}
 	e.steps = 0
+	e.firsts, e.outcomes = e.firsts[:0], e.outcomes[:0]
 	e.stack = append(e.stack[:0], start(0, math.MaxUint32))
 	for len(e.stack) > 0 {
 		p := e.stack[len(e.stack)-1]
 		e.stack = e.stack[:len(e.stack)-1]
 		o := outcomeComputed
-		if len(t.firsts) < maxRanges {
+		if len(e.firsts) < maxRanges {
 			o = e.follow(p)
 		}
-		if n := len(t.outcomes); n == 0 || t.outcomes[n-1] != o {
-			t.firsts = append(t.firsts, p.lo)
-			t.outcomes = append(t.outcomes, o)
+		if n := len(e.outcomes); n == 0 || e.outcomes[n-1] != o {
+			e.firsts = append(e.firsts, p.lo)
+			e.outcomes = append(e.outcomes, o)
 		}
 	}
-	t.firsts = slices.Clip(t.firsts)
-	t.outcomes = slices.Clip(t.outcomes)
-	return t
+	return &Table{
+		token: e.token, program: e.program,
+		firsts: slices.Clone(e.firsts), outcomes: slices.Clone(e.outcomes),
+	}
 }
 
 // lookup emulates one number.
@@ -125,7 +133,7 @@ func (e *emulator) follow(p path) outcome {
 		case bpf.LD | bpf.W | bpf.ABS:
 			switch in.K {
 			case bpf.OffNr:
-				p.a = value{kind: number}
+				p.a = callNumber
 			case bpf.OffArch:
 				p.a = constant(e.token)
 			default:
@@ -137,11 +145,39 @@ func (e *emulator) follow(p path) outcome {
 			return outcomeOf(in.K, p.stop)
 		case bpf.JMP | bpf.JA:
 			p.pc += 1 + uint16(in.K)
-		case bpf.JMP | bpf.JEQ | bpf.K, bpf.JMP | bpf.JGT | bpf.K, bpf.JMP | bpf.JGE | bpf.K, bpf.JMP | bpf.JSET | bpf.K:
-			if p.a.kind == unknown {
+		case bpf.JMP | bpf.JEQ | bpf.K, bpf.JMP | bpf.JSET | bpf.K:
+			switch {
+			case p.a.kind == unknown:
 				return outcomeDynamic(p.stop)
+			case p.a == callNumber && in.Code == bpf.JMP|bpf.JEQ|bpf.K && (in.K < p.lo || p.hi < in.K):
+				p.pc += 1 + uint16(in.Jf)
+			default:
+				ok = e.branch(&p, in, in.K)
 			}
-			ok = e.branch(&p, in, in.K)
+		case bpf.JMP | bpf.JGT | bpf.K, bpf.JMP | bpf.JGE | bpf.K:
+			switch {
+			case p.a.kind == unknown:
+				return outcomeDynamic(p.stop)
+			case p.a != callNumber:
+				ok = e.branch(&p, in, in.K)
+			default:
+				// What branch would do, in the case that most of the time goes
+				// into: a search tree over the call number.
+				from := uint64(in.K)
+				if in.Code == bpf.JMP|bpf.JGT|bpf.K {
+					from++
+				}
+				switch {
+				case from <= uint64(p.lo):
+					p.pc += 1 + uint16(in.Jt)
+				default:
+					if from <= uint64(p.hi) {
+						e.push(&p, uint32(from), p.hi, p.pc+1+uint16(in.Jt))
+						p.hi = uint32(from - 1)
+					}
+					p.pc += 1 + uint16(in.Jf)
+				}
+			}
 		case bpf.ALU | bpf.AND | bpf.K:
 			ok = e.arithmetic(&p, in.Code, in.K)
 		default:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"sync"
 
 	"seccomp-hook/pkg/bpf"
 )
@@ -79,14 +80,20 @@ func Tables(p bpf.Program, tokens ...uint32) ([]*Table, error) {
 	if err := p.Validate(); err != nil {
 		return nil, fmt.Errorf("precompute: %w", err)
 	}
-	e := emulator{program: p}
+	e := workspace.Get().(*emulator)
+	defer workspace.Put(e)
+	e.program = p
 	tables := make([]*Table, len(tokens))
 	for i, token := range tokens {
 		e.token = token
 		tables[i] = e.table()
 	}
+	e.program = nil
 	return tables, nil
 }
+
+// workspace keeps emulators, for the slices they have grown.
+var workspace = sync.Pool{New: func() any { return new(emulator) }}
 
 // Token returns the AUDIT_ARCH_* token that the table is for.
 func (t *Table) Token() uint32 { return t.token }
