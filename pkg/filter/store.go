@@ -158,7 +158,7 @@ func (s *Store) read(key Key) (*Filter, error) {
 	switch {
 	case stat.Mode&unix.S_IFMT != unix.S_IFREG:
 		return nil, errors.New("not a regular file")
-	case stat.Nlink != 1:
+	case stat.Nlink > 1: // with 0 another process has just replaced it
 		return nil, fmt.Errorf("has %d links", stat.Nlink)
 	case stat.Size > maxEncoded:
 		return nil, fmt.Errorf("has %d bytes, at most %d are read", stat.Size, maxEncoded)

@@ -86,6 +86,9 @@ type installer interface {
 func run(ctx context.Context, stdin io.Reader, o Options, start func(pid int) (installer, error)) (*Result, error) {
 	o.Root = rootOr(o.Root)
 	state, err := readState(stdin)
+	if err == nil {
+		err = checkCreating(state)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
@@ -103,6 +106,16 @@ func run(ctx context.Context, stdin io.Reader, o Options, start func(pid int) (i
 	}
 	sweep(o.Root, time.Now())
 	return r, nil
+}
+
+// Poststop is the hook's counterpart in poststop: it forgets the container whose
+// state it is given.
+func Poststop(stdin io.Reader, root string) error {
+	state, err := readState(stdin)
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return Remove(root, state.ID)
 }
 
 // run does all but publishing.

@@ -62,7 +62,7 @@ func readState(r io.Reader) (*specs.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return state, checkState(state)
+	return state, checkID(state.ID)
 }
 
 // members calls visit for each member of the JSON object in text, with a
@@ -110,10 +110,9 @@ func unexpected(err error) error {
 	return err
 }
 
-func checkState(state *specs.State) error {
-	if err := checkID(state.ID); err != nil {
-		return err
-	}
+// checkCreating reports whether a state is one of a container that is being
+// created.
+func checkCreating(state *specs.State) error {
 	switch {
 	case state.Pid <= 0:
 		return fmt.Errorf("%q: %d is not a process", "pid", state.Pid)
