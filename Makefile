@@ -41,7 +41,12 @@ clean: ## Remove everything that was built
 unit: ## Vet and test what needs neither root nor packages
 	go vet ./...
 	go vet -tags integration ./test/...
-	hack/unit.sh
+	go test ./...
+	@if command -v "$$(go env CC)" >/dev/null; then \
+		CGO_ENABLED=1 go test -race $$(hack/concurrent.sh); \
+	else \
+		echo 'no C compiler: the race detector is left out'; \
+	fi
 
 .PHONY: test
 test: ## Run all tests, from a clean clone to the last engine (root)
@@ -51,11 +56,11 @@ test: ## Run all tests, from a clean clone to the last engine (root)
 
 .PHONY: integration
 integration: tools build ## Run the tests against real runtimes and the running kernel (root)
-	go test -tags integration ./test/integration
+	go test -tags integration -skip '^(TestEngine|TestRuncSuite)' ./test/...
 
 .PHONY: test-runc
 test-runc: tools build ## Run runc's own test suite against seccomp-runc (root)
-	hack/test-runc.sh
+	go test -tags integration -run '^TestRuncSuite$$' -v ./test/integration
 
 .PHONY: test-engines
 test-engines: tools build ## Run Docker Engine and Podman with seccomp-runc and the hook (root)
