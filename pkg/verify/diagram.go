@@ -54,19 +54,19 @@ const (
 	largestMemo = 1 << 20
 )
 
-// forests keeps the memory of small forests for the next proof.
-var forests = sync.Pool{New: func() any {
-	return &forest{
-		nodes:  make([]node, 0, firstNodes),
-		unique: make([]ref, 2*firstNodes),
-		memo:   make([]choice, firstNodes),
-	}
-}}
+// forests keeps memory for the next proof. A large forest, which no known
+// filter needs, goes back to the system instead.
+var (
+	forests    = sync.Pool{New: func() any { return new(forest) }}
+	largestOld = 64 * firstNodes
+)
 
 // newForest returns an empty forest.
 func newForest(budget Budget) *forest {
 	d := forests.Get().(*forest)
 	d.nodes = append(d.nodes[:0], node{level: bottom}, node{level: bottom, low: all, high: all})
+	d.unique = resize(d.unique, 2*firstNodes)
+	d.memo = resize(d.memo, firstNodes)
 	clear(d.unique)
 	clear(d.memo)
 	d.budget, d.steps, d.exhausted = budget, 0, false
@@ -75,9 +75,18 @@ func newForest(budget Budget) *forest {
 
 // release gives the forest's memory back; its refs mean nothing any more.
 func (d *forest) release() {
-	if len(d.unique) <= 16*firstNodes {
+	if cap(d.nodes) <= largestOld {
 		forests.Put(d)
 	}
+}
+
+// resize returns s with n elements, in the same memory if there is room. What
+// the elements hold that s did not have is unknown.
+func resize[E any](s []E, n int) []E {
+	if n <= cap(s) {
+		return s[:n]
+	}
+	return append(make([]E, 0, n), s...)[:n]
 }
 
 // node returns the set that tests the bit at level and goes on with low or
@@ -110,7 +119,8 @@ func (d *forest) node(level uint32, low, high ref) ref {
 
 // grow doubles the tables.
 func (d *forest) grow() {
-	d.unique = make([]ref, 2*len(d.unique))
+	d.unique = resize(d.unique[:0], 2*len(d.unique))
+	clear(d.unique)
 	mask := uint32(len(d.unique) - 1)
 	for r := 2; r < len(d.nodes); r++ {
 		n := &d.nodes[r]
@@ -120,13 +130,11 @@ func (d *forest) grow() {
 		}
 		d.unique[at] = ref(r)
 	}
-	if len(d.memo) < largestMemo {
-		old := d.memo
-		d.memo = make([]choice, 2*len(old))
-		for _, c := range old {
-			if c.f != none {
-				d.memo[d.slot(c.f, c.g, c.h)] = c
-			}
+	if n := len(d.memo); n < largestMemo {
+		d.memo = resize(d.memo, 2*n)
+		clear(d.memo[n:])
+		for _, c := range d.memo[:n] { // half of them belong elsewhere now
+			d.memo[d.slot(c.f, c.g, c.h)] = c
 		}
 	}
 }

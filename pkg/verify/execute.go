@@ -99,7 +99,9 @@ func (e *executor) step(i int) {
 			zero := constant(0)
 			byZero := e.compare(bpf.JEQ, operand[:], zero[:])
 			e.result.add(e.and(s.calls, byZero), &zero)
-			s.calls = e.without(s.calls, byZero)
+			if s.calls = e.without(s.calls, byZero); s.calls == none {
+				return
+			}
 		}
 		a := e.alu(in.Code&bpf.OpMask, s.a, operand)
 		s.a = &a
