@@ -20,7 +20,10 @@ func ParseKernelVersion(release string) (KernelVersion, error) {
 
 func (v KernelVersion) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
-// atLeast reports whether v is min or newer.
-func (v KernelVersion) atLeast(min KernelVersion) bool {
-	return v.Major > min.Major || v.Major == min.Major && v.Minor >= min.Minor
+// newest is a version that no kernel has yet.
+var newest = KernelVersion{Major: 1 << 16}
+
+// atLeast reports whether v is least or newer.
+func (v KernelVersion) atLeast(least KernelVersion) bool {
+	return v.Major > least.Major || v.Major == least.Major && v.Minor >= least.Minor
 }

@@ -62,6 +62,10 @@ type Profile struct {
 
 	// Warnings are what reading found. Resolve adds more.
 	Warnings Warnings
+
+	// errnoNames says that an errno above 34 was written as a name, whose
+	// number is not the same on every architecture.
+	errnoNames bool
 }
 
 // ArchMapping is a native architecture and the others that come with it, by
@@ -101,8 +105,9 @@ type Filter struct {
 	Caps []string
 	// Arches are native architectures by moby's names: "amd64", "s390x".
 	Arches []string
-	// MinKernel is the kernel version from which it applies; zero: any.
-	MinKernel KernelVersion
+	// MinKernel is the kernel version from which it applies, if it depends on
+	// that; zero is a version that every kernel has.
+	MinKernel *KernelVersion
 }
 
 // Target is what a profile is resolved for.

@@ -23,8 +23,9 @@ const (
 	// WarnOverlap is two rules with different actions that apply to the same
 	// call, where the later one wins.
 	WarnOverlap
-	// WarnTruncated is an ordering comparison of an argument that the kernel
-	// cuts to 32 bits after the filter saw 64.
+	// WarnTruncated is a comparison of an argument that the kernel cuts to 32
+	// bits after the filter saw 64, where setting a high bit gives a milder
+	// action.
 	WarnTruncated
 )
 
@@ -72,4 +73,8 @@ func (w Warnings) Strict() error {
 		}
 	}
 	return nil
+}
+
+func (w *Warnings) add(kind WarningKind, rule int, format string, args ...any) {
+	*w = append(*w, Warning{Kind: kind, Rule: rule, Text: fmt.Sprintf(format, args...)})
 }

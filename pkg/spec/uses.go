@@ -1,0 +1,116 @@
+package spec
+
+import (
+	"fmt"
+
+	"seccomp-hook/pkg/arch"
+	"seccomp-hook/pkg/bpf"
+)
+
+// uses says which rules speak of which calls.
+type uses struct {
+	// list has every name of every rule that has an effect, in order.
+	list []use
+	// byCall are the rules of each call, in order: those of call c are
+	// byCall[start[c]:start[c+1]].
+	byCall []int32
+	start  [arch.CallCount + 1]int32
+	// named says which calls are named by a rule, with effect or without.
+	named [arch.CallCount]bool
+	// companions says by which call a multiplexed one is made, and multiplexer
+	// which calls those are.
+	companions  [arch.CallCount]companion
+	multiplexer [arch.CallCount]bool
+}
+
+// use is one rule speaking of one call.
+type use struct {
+	call arch.Call
+	rule int32 // index in resolver.rules
+}
+
+// companion is socketcall or ipc, and its first argument; 0 for calls that are
+// not multiplexed.
+type companion struct {
+	via   arch.Call
+	which uint8
+}
+
+// collect finds the rules that count for the target, and the calls that they
+// speak of.
+func (r *resolver) collect() error {
+	p, u := r.profile, &r.uses
+	if err := checkErrno(p.Default); err != nil {
+		return fmt.Errorf("spec: profile %s: defaultAction: %w", p.Name, err)
+	}
+	for i := range p.Syscalls {
+		s := &p.Syscalls[i]
+		if !s.applies(&r.target) {
+			continue
+		}
+		if s.Return == bpf.RetUserNotif && len(s.Names) > 0 {
+			r.policy.Listener = true
+		}
+		// A rule with the default action adds nothing, and libseccomp does
+		// not take it (runc, matchCall).
+		effect := s.Return != p.Default
+		for _, name := range s.Names {
+			if s.Return == bpf.RetUserNotif && name == "write" {
+				return &RuleError{p.Name, i, name, errNotifyWrite}
+			}
+			c, ok := arch.FindCall(name)
+			if !ok {
+				r.policy.Warnings.add(WarnName, i, "call %q is unknown and ignored", name)
+				continue
+			}
+			u.named[c] = true
+			if !effect {
+				continue
+			}
+			if err := checkErrno(s.Return); err != nil {
+				return &RuleError{p.Name, i, name, err}
+			}
+			u.list = append(u.list, use{c, int32(len(r.rules))})
+		}
+		if effect {
+			r.rules = append(r.rules, newExpanded(s, i))
+		}
+	}
+	u.index()
+	return nil
+}
+
+// index fills byCall, by counting. A call that a rule names twice is in it
+// once.
+func (u *uses) index() {
+	for _, use := range u.list {
+		u.start[use.call+1]++
+	}
+	for c := range u.start[1:] {
+		u.start[c+1] += u.start[c]
+	}
+	u.byCall = make([]int32, len(u.list))
+	next := u.start
+	for _, use := range u.list {
+		u.byCall[next[use.call]] = use.rule
+		next[use.call]++
+	}
+	for _, c := range arch.Companions() {
+		u.companions[c.Call] = companion{c.Via, uint8(c.Which)}
+		u.multiplexer[c.Via] = true
+	}
+}
+
+// of returns the rules that name call c.
+func (u *uses) of(c arch.Call) []int32 { return u.byCall[u.start[c]:u.start[c+1]] }
+
+// maxErrno is the highest errno that a filter can have: libseccomp takes none
+// from MAX_ERRNO on, and runc then fails (sys_chk_seccomp_action).
+const maxErrno = 4094
+
+func checkErrno(ret bpf.Return) error {
+	if ret.Action() == bpf.RetErrno && ret.Data() > maxErrno {
+		return fmt.Errorf("errno %d is more than %d", ret.Data(), maxErrno)
+	}
+	return nil
+}
