@@ -136,17 +136,11 @@ func writeProbe(dir string, source []byte) error {
 // architectures, the kernel and the capabilities that it depends on.
 func asDocker(answers []answer) *seccomp.Seccomp {
 	profile := &seccomp.Seccomp{}
-	var rules []specs.LinuxSyscall // in the order they first come in
-	find := func(r specs.LinuxSyscall) int {
-		return slices.IndexFunc(rules, func(s specs.LinuxSyscall) bool { return text(r) == text(s) })
-	}
-	in := func(a answer, rule int) bool {
-		return slices.ContainsFunc(a.Profile.Syscalls, func(s specs.LinuxSyscall) bool { return text(s) == text(rules[rule]) })
-	}
+	var rules []specs.LinuxSyscall // in the order in which they first come
 	var arches []string
 	for _, a := range answers {
 		for _, r := range a.Profile.Syscalls {
-			if find(r) < 0 {
+			if !slices.ContainsFunc(rules, func(s specs.LinuxSyscall) bool { return text(s) == text(r) }) {
 				rules = append(rules, r)
 			}
 		}
@@ -155,72 +149,69 @@ func asDocker(answers []answer) *seccomp.Seccomp {
 		}
 		arches = append(arches, dockerName(a.GOARCH))
 		profile.DefaultAction = a.Profile.DefaultAction
-		if native, ok := ociNames[a.GOARCH]; ok && len(a.Profile.Architectures) > 0 {
-			profile.ArchMap = append(profile.ArchMap, seccomp.Architecture{
-				Arch: native,
-				SubArches: slices.DeleteFunc(slices.Clone(a.Profile.Architectures), func(s specs.Arch) bool {
-					return s == native
-				}),
-			})
+		if native, ok := ociNames[a.GOARCH]; ok {
+			others := slices.Clone(a.Profile.Architectures)
+			others = slices.DeleteFunc(others, func(s specs.Arch) bool { return s == native })
+			profile.ArchMap = append(profile.ArchMap, seccomp.Architecture{Arch: native, SubArches: others})
 		}
 	}
-	for i, r := range rules {
-		includes, excludes := &seccomp.Filter{}, &seccomp.Filter{}
-		plain := map[string]bool{} // it is there without capabilities, by architecture
-		for _, a := range answers {
-			if a.Kernel && a.Capability == "" && in(a, i) {
-				plain[dockerName(a.GOARCH)] = true
-			}
-		}
-		always := len(plain) > 0
-		for _, a := range answers {
-			name := dockerName(a.GOARCH)
-			switch there := in(a, i); {
-			case there && !always:
-				// A rule that only a capability brings: it is the same rule
-				// for every architecture.
-				if a.Capability != "" && !slices.Contains(includes.Caps, a.Capability) {
-					includes.Caps = append(includes.Caps, a.Capability)
-				}
-			case !there && plain[name] && !a.Kernel:
-				includes.MinKernel = &seccomp.KernelVersion{Kernel: 4, Major: 8}
-			case !there && plain[name] && !slices.Contains(excludes.Caps, a.Capability):
-				excludes.Caps = append(excludes.Caps, a.Capability)
-			}
-		}
-		if always && len(plain) < len(arches) {
-			for _, name := range arches {
-				if plain[name] {
-					includes.Arches = append(includes.Arches, name)
-				}
-			}
-		}
-		for n, c := range alternatives(includes.Caps) {
-			_ = n
-			s := &seccomp.Syscall{LinuxSyscall: r}
-			own := *includes
-			own.Caps = c
-			if text(own) != "{}" {
-				s.Includes = &own
-			}
-			if text(excludes) != "{}" {
-				s.Excludes = excludes
-			}
-			profile.Syscalls = append(profile.Syscalls, s)
-		}
+	for _, r := range rules {
+		profile.Syscalls = append(profile.Syscalls, conditions(r, answers, arches)...)
 	}
 	return profile
 }
 
-// alternatives returns the lists of capabilities that a rule is written with:
-// Docker's format wants all of one list, and here each is enough.
-func alternatives(caps []string) [][]string {
-	if len(caps) == 0 {
-		return [][]string{nil}
+// conditions returns rule r with what it depends on. There is more than one
+// where any of several capabilities brings it: of one list all must be there.
+func conditions(r specs.LinuxSyscall, answers []answer, arches []string) []*seccomp.Syscall {
+	var includes, excludes seccomp.Filter
+	var with []string          // the capabilities that bring it
+	usual := map[string]bool{} // it is there without, by architecture
+	written := text(r)
+	for _, a := range answers {
+		there := slices.ContainsFunc(a.Profile.Syscalls, func(s specs.LinuxSyscall) bool { return text(s) == written })
+		name := dockerName(a.GOARCH)
+		switch { // without capabilities comes first, on a new kernel before an old one
+		case a.Capability == "" && a.Kernel:
+			usual[name] = there
+		case a.Capability == "" && usual[name] && !there:
+			includes.MinKernel = &seccomp.KernelVersion{Kernel: 4, Major: 8}
+		case a.Capability != "" && a.Kernel && there && !usual[name] && !slices.Contains(with, a.Capability):
+			with = append(with, a.Capability)
+		case a.Capability != "" && a.Kernel && !there && usual[name] && !slices.Contains(excludes.Caps, a.Capability):
+			excludes.Caps = append(excludes.Caps, a.Capability)
+		}
 	}
-	var list [][]string
-	for _, c := range caps {
-		list = append(list, []string{c})
+	var there, lacking []string
+	for _, name := range arches {
+		if usual[name] {
+			there = append(there, name)
+		} else {
+			lacking = append(lacking, name)
+		}
+	}
+	switch {
+	case len(lacking) < len(there): // or none lacks it
+		excludes.Arches = lacking
+	default:
+		includes.Arches = there
+	}
+	var list []*seccomp.Syscall
+	add := func(includes, excludes seccomp.Filter) {
+		s := &seccomp.Syscall{LinuxSyscall: r}
+		if text(includes) != "{}" {
+			s.Includes = &includes
+		}
+		if text(excludes) != "{}" {
+			s.Excludes = &excludes
+		}
+		list = append(list, s)
+	}
+	if len(there) > 0 {
+		add(includes, excludes)
+	}
+	for _, c := range with {
+		add(seccomp.Filter{Caps: []string{c}}, seccomp.Filter{})
 	}
 	return list
 }
