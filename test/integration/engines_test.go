@@ -22,7 +22,7 @@ func TestEngineDocker(t *testing.T) {
 	d := startDocker(t, map[string]string{"plain": program(t, "runc"), "seccomp-runc": Product(t, "seccomp-runc")})
 	for _, runtime := range []string{"plain", "seccomp-runc"} {
 		t.Run(runtime, func(t *testing.T) {
-			d := d.with(t, runtime)
+			d := d.with(runtime)
 			testEngine(t, d)
 
 			t.Run("restart", func(t *testing.T) {
@@ -241,7 +241,7 @@ func image(t *testing.T) string {
 type docker struct{ engine }
 
 // with returns the engine with one of its runtimes.
-func (d docker) with(t *testing.T, runtime string) engine {
+func (d docker) with(runtime string) engine {
 	e := d.engine
 	e.flags = append([]string{"--runtime", runtime}, e.flags...)
 	e.published = runtime == "seccomp-runc"
