@@ -86,3 +86,35 @@ func TestCallsTakeProgramsApart(t *testing.T) {
 		t.Errorf("calls saw two verdicts of %d programs out of %d only", apart, programs)
 	}
 }
+
+// A sampler finds the one call in 2^128 that a program treats differently,
+// whichever byte order and detours the program takes.
+func TestSamplerFindsWhatProgramsLookFor(t *testing.T) {
+	for _, e := range []bpf.Endian{bpf.Little, bpf.Big} {
+		p := bpf.Program{
+			bpf.Load(bpf.OffArch), bpf.Jump(bpf.JEQ, 0xc000003e, 0, 9),
+			bpf.Load(bpf.OffNr), bpf.JumpAlways(1), bpf.Ret(bpf.RetTrap), bpf.Jump(bpf.JEQ, 321, 0, 5),
+			bpf.Load(e.High(bpf.OffArgs + 8)), bpf.Mask(0xffffff00), bpf.Jump(bpf.JEQ, 0x12345600, 0, 2),
+			bpf.Load(e.Low(bpf.OffIP)), bpf.Jump(bpf.JGT, 0xfffffffe, 1, 0),
+			bpf.Ret(bpf.RetKillThread), bpf.Ret(bpf.RetAllow),
+		}
+		if err := p.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		r := rand.New(rand.NewPCG(9, 10))
+		s := bpftest.NewSampler(e, p)
+		found := 0
+		for range 20000 {
+			d := s.Call(r)
+			w := d.Words(e)
+			if ret, err := p.Run(&w); err != nil {
+				t.Fatal(err)
+			} else if ret == bpf.RetAllow {
+				found++
+			}
+		}
+		if found == 0 {
+			t.Errorf("byte order %d: not found", e)
+		}
+	}
+}
