@@ -116,8 +116,11 @@ func parts(a, b []spec.Range) iter.Seq[part] {
 // compare returns whether the two verdicts of a part differ for any arguments,
 // and how.
 func compare(token uint32, p part) (d Difference, differs bool, err error) {
-	d = Difference{Token: token, First: p.first, Last: p.last, Call: bpf.Data{Arch: token, Nr: p.first}, A: p.a.Default, B: p.b.Default}
-	if len(p.a.Rules) == 0 && len(p.b.Rules) == 0 {
+	d = Difference{Token: token, First: p.first, Last: p.last, Call: bpf.Data{Arch: token, Nr: p.first}}
+	var constantA, constantB bool
+	d.A, constantA = constant(p.a)
+	d.B, constantB = constant(p.b)
+	if constantA && constantB {
 		return d, d.A != d.B, nil
 	}
 	if reflect.DeepEqual(p.a, p.b) {
@@ -138,6 +141,15 @@ func compare(token uint32, p part) (d Difference, differs bool, err error) {
 		d.Undecided = true
 	}
 	return d, true, nil
+}
+
+// constant returns what a verdict gives whatever the arguments are, and whether
+// it is one that does.
+func constant(v *spec.Verdict) (bpf.Return, bool) {
+	if len(v.Rules) == 0 {
+		return v.Default, true
+	}
+	return v.Rules[0].Return, len(v.Rules[0].Conditions) == 0
 }
 
 // alone is a policy that gives every call of a token one verdict.

@@ -21,12 +21,18 @@ const (
 	AnnotationCompiler      = AnnotationPrefix + "compiler"
 	AnnotationVerified      = AnnotationPrefix + "verified" // "true" only where the proof ran on this program
 
-	// AnnotationStore is "hit" or "miss".
+	// AnnotationStore is Hit or Miss.
 	AnnotationStore = AnnotationPrefix + "store"
 	// AnnotationInstallMode is how the filter got into the container; "none"
 	// where there is no profile.
 	AnnotationInstallMode         = AnnotationPrefix + "install.mode"
 	AnnotationInstallMicroseconds = AnnotationPrefix + "install.microseconds"
+)
+
+// Values of AnnotationStore.
+const (
+	Hit  = "hit"
+	Miss = "miss"
 )
 
 // Annotations returns what is to be said of f in annotations: everything

@@ -59,7 +59,7 @@ const (
 type Result struct {
 	ID          string            // of the container
 	Annotations map[string]string // as published, the container's own left out
-	Warnings    []string          // one line each
+	Warnings    []string          // about this container, one line each; the profile's are the Filter's
 	Filter      *filter.Filter    // nil where the container gets none
 }
 
@@ -200,11 +200,10 @@ func (r *Result) filter(o *Options, p *profile, config *bundle.Config) (*filter.
 		r.warn("%s; the filter was compiled for this container alone", strings.ReplaceAll(fault.Error(), "\n", "; "))
 	}
 	r.Filter = got.Filter
-	r.Warnings = append(r.Warnings, got.Filter.Warnings...)
 	maps.Copy(r.Annotations, got.Filter.Annotations())
-	r.Annotations[filter.AnnotationStore] = "miss"
+	r.Annotations[filter.AnnotationStore] = filter.Miss
 	if got.Hit {
-		r.Annotations[filter.AnnotationStore] = "hit"
+		r.Annotations[filter.AnnotationStore] = filter.Hit
 	}
 	return got.Filter, nil
 }

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/filter"
+)
+
+func compileCommand() *cobra.Command {
+	var t target
+	var format, output string
+	cmd := &cobra.Command{
+		Use:   "compile [flags] PROFILE",
+		Short: "Compile a profile, prove the program, and write it",
+		Long: `Compile a profile, prove the program equal to the profile, and write it:
+
+  raw   an array of little-endian struct sock_filter, nothing else
+  asm   one instruction a line, as tcpdump -d writes them
+  c     the initialiser of an array of struct sock_filter
+  json  the program and what is known of it
+
+Warnings go to stderr.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			write, known := formats[format]
+			if !known {
+				return usage("--format %q: must be raw, asm, c or json", format)
+			}
+			r, err := t.request(args[0])
+			if err != nil {
+				return err
+			}
+			f, err := filter.Build(r)
+			if err != nil {
+				return err
+			}
+			tell(cmd, f.Warnings)
+			if output == "" {
+				return write(cmd.OutOrStdout(), f)
+			}
+			return writeFile(output, func(w io.Writer) error { return write(w, f) })
+		},
+	}
+	t.registerCompile(cmd)
+	cmd.Flags().StringVar(&format, "format", "raw", "raw, asm, c or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write, else stdout")
+	return cmd
+}
+
+// writeFile writes a file; what could not be written whole is not left behind.
+func writeFile(name string, write func(io.Writer) error) (err error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	err = write(file)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		_ = os.Remove(name) // the first error counts
+	}
+	return err
+}
+
+// formats are the forms that compile writes.
+var formats = map[string]func(io.Writer, *filter.Filter) error{
+	"raw":  writeRaw,
+	"asm":  writeAsm,
+	"c":    writeC,
+	"json": writeJSON,
+}
+
+func writeRaw(w io.Writer, f *filter.Filter) error {
+	b, err := f.Program.MarshalBinary()
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	return err
+}
+
+func writeAsm(w io.Writer, f *filter.Filter) error {
+	_, err := io.WriteString(w, f.Program.String())
+	return err
+}
+
+func writeC(w io.Writer, f *filter.Filter) error {
+	digest := f.Program.Digest()
+	if _, err := fmt.Fprintf(w, "/* %s: %d instructions, sha256 %x */\nstruct sock_filter filter[] = {\n", f.Profile, len(f.Program), digest); err != nil {
+		return err
+	}
+	for i, in := range f.Program {
+		if _, err := fmt.Fprintf(w, "\t{ %#04x, %3d, %3d, 0x%08x }, /* %4d: %s */\n", in.Code, in.Jt, in.Jf, in.K, i, in); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, "};\n")
+	return err
+}
+
+// compiled is what --format json writes.
+type compiled struct {
+	Annotations  map[string]string `json:"annotations"`
+	Flags        []string          `json:"flags,omitempty"` // absent: the kernel's default
+	Listener     *filter.Listener  `json:"listener,omitempty"`
+	Warnings     []string          `json:"warnings,omitempty"`
+	Instructions []instruction     `json:"instructions"`
+}
+
+type instruction struct {
+	Code uint16 `json:"code"`
+	Jt   uint8  `json:"jt"`
+	Jf   uint8  `json:"jf"`
+	K    uint32 `json:"k"`
+}
+
+func writeJSON(w io.Writer, f *filter.Filter) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(compiled{
+		Annotations:  f.Annotations(),
+		Listener:     f.Listener,
+		Warnings:     f.Warnings,
+		Instructions: instructions(f.Program),
+	})
+}
+
+func instructions(p bpf.Program) []instruction {
+	list := make([]instruction, len(p))
+	for i, in := range p {
+		list[i] = instruction{in.Code, in.Jt, in.Jf, in.K}
+	}
+	return list
+}
+
+// digestOf is how a program is named to people.
+func digestOf(p bpf.Program) string {
+	digest := p.Digest()
+	return hex.EncodeToString(digest[:])
+}

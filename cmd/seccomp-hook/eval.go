@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/explain"
+	"seccomp-hook/pkg/precompute"
+)
+
+func evalCommand() *cobra.Command {
+	var files []string
+	cmd := &cobra.Command{
+		Use:   "eval --filter F [--filter G …]",
+		Short: "Say what a chain of filters returns for calls read from stdin",
+		Long: `Say what a chain of filters, the oldest first, returns for calls read from
+stdin. Each line is one call, its fields separated by tabs:
+
+  ARCH  NUMBER-OR-NAME  ARG0  …  ARG5
+
+ARCH is a name (x86_64, x86, x32, aarch64, …) or an AUDIT_ARCH_* token as a
+number. Numbers are decimal or 0x; arguments at the end of the line can be left
+out, they are 0. For each line the chain's 32-bit return value is written as a
+number and, after a tab, by name.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(files) == 0 {
+				return usage("--filter is missing")
+			}
+			programs, err := readPrograms(files)
+			if err != nil {
+				return err
+			}
+			out := bufio.NewWriter(cmd.OutOrStdout())
+			err = evaluate(cmd.InOrStdin(), out, programs)
+			return errors.Join(err, out.Flush())
+		},
+	}
+	cmd.Flags().StringArrayVar(&files, "filter", nil, "`FILE` with a program in the raw format; repeat it for a chain, the oldest first")
+	return cmd
+}
+
+func evaluate(in io.Reader, out io.Writer, programs []bpf.Program) error {
+	chains := map[bpf.Endian]*precompute.Chain{}
+	for _, e := range [...]bpf.Endian{bpf.Little, bpf.Big} {
+		chains[e] = precompute.NewChain(e)
+		for i, p := range programs {
+			if err := chains[e].Append(p, 0); err != nil {
+				return fmt.Errorf("filter %d: %w", i, err)
+			}
+		}
+	}
+	lines := bufio.NewScanner(in)
+	for n := 1; lines.Scan(); n++ {
+		call, err := explain.ParseLine(lines.Text())
+		if err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		r := chains[explain.EndianOf(call.Arch)].Evaluate(&call).Return
+		if _, err := fmt.Fprintf(out, "0x%08x\t%s\n", uint32(r), r); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("stdin: %w", err)
+	}
+	return nil
+}
