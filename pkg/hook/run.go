@@ -79,6 +79,7 @@ func Run(ctx context.Context, state io.Reader, o Options) (*Result, error) {
 
 // installer is install.Installer.
 type installer interface {
+	// Install or Close is called, once.
 	Install(context.Context, install.Request) (*install.Result, error)
 	Close() error
 }
@@ -93,19 +94,31 @@ func run(ctx context.Context, stdin io.Reader, o Options, start func(pid int) (i
 		return nil, fmt.Errorf("state: %w", err)
 	}
 	r := &Result{ID: state.ID, Annotations: map[string]string{}}
-	if err := r.run(ctx, state, &o, start); err != nil {
+	installed, err := r.run(ctx, state, &o, start)
+	if err == nil {
+		err = r.publish(o.Root, state, installed)
+	}
+	if err != nil {
+		// What an earlier container of this id has left would be taken for
+		// this one's.
+		_ = Remove(o.Root, state.ID)
 		return nil, fmt.Errorf("container %s: %w", state.ID, err)
-	}
-	state.Annotations = maps.Clone(state.Annotations)
-	if state.Annotations == nil {
-		state.Annotations = map[string]string{}
-	}
-	maps.Copy(state.Annotations, r.Annotations)
-	if err := publish(o.Root, state, r.Filter); err != nil {
-		return nil, fmt.Errorf("container %s: publish: %w", state.ID, err)
 	}
 	sweep(o.Root, time.Now())
 	return r, nil
+}
+
+// publish writes the state with the annotations merged in, and the filter that
+// was installed, if any.
+func (r *Result) publish(root string, state *specs.State, installed *filter.Filter) error {
+	merged := *state
+	merged.Annotations = map[string]string{}
+	maps.Copy(merged.Annotations, state.Annotations)
+	maps.Copy(merged.Annotations, r.Annotations)
+	if err := publish(root, &merged, installed); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	return nil
 }
 
 // Poststop is the hook's counterpart in poststop: it forgets the container whose
@@ -118,45 +131,61 @@ func Poststop(stdin io.Reader, root string) error {
 	return Remove(root, state.ID)
 }
 
-// run does all but publishing.
-func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start func(pid int) (installer, error)) error {
+// run does all but publishing. It returns the filter that it installed, nil for
+// none.
+func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start func(pid int) (installer, error)) (*filter.Filter, error) {
 	config, err := readConfig(state.Bundle)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	chosen, err := o.choose(state, config)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.Annotations[filter.AnnotationInstallMode] = ModeNone
 	if chosen == nil {
-		return nil
-	}
-	var installer installer
-	if !o.Observe {
-		// The installer starts while the filter is being looked up.
-		if installer, err = start(state.Pid); err != nil {
-			return err
-		}
-		defer installer.Close()
-	}
-	f, err := r.filter(o, chosen, config)
-	if errors.Is(err, filter.ErrDisabled) {
-		r.warn("profile %s asks for no filter", chosen.name)
-		r.Annotations[filter.AnnotationProfile] = chosen.name
-		return nil
-	}
-	if err != nil {
-		return err
+		return nil, nil
 	}
 	if o.Observe {
 		r.Annotations[filter.AnnotationInstallMode] = ModeObserve
-		return nil
+		_, err := r.prepare(o, chosen, config)
+		return nil, err
 	}
-	if err := r.beside(f, chosen, config); err != nil {
-		return err
+	// The installer starts while the filter is being looked up.
+	installer, err := start(state.Pid)
+	if err != nil {
+		return nil, err
 	}
-	return r.install(ctx, installer, f, config, state)
+	f, err := r.prepare(o, chosen, config)
+	if f == nil {
+		if closeErr := installer.Close(); err == nil {
+			err = closeErr
+		}
+		return nil, err
+	}
+	return f, r.install(ctx, installer, f, config, state)
+}
+
+// prepare gets the filter that is to be installed; nil where the profile asks
+// for none.
+func (r *Result) prepare(o *Options, p *profile, config *bundle.Config) (*filter.Filter, error) {
+	f, err := r.filter(o, p, config)
+	if errors.Is(err, filter.ErrDisabled) {
+		r.warn("profile %s asks for no filter", p.name)
+		r.Annotations[filter.AnnotationProfile] = p.name
+		r.Annotations[filter.AnnotationInstallMode] = ModeNone
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !o.Observe {
+		err = r.beside(f, p, config)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // readConfig reads the bundle's config.json.
@@ -239,6 +268,7 @@ func (r *Result) beside(f *filter.Filter, p *profile, config *bundle.Config) err
 func (r *Result) install(ctx context.Context, installer installer, f *filter.Filter, config *bundle.Config, state *specs.State) error {
 	installable, err := Installable(f)
 	if err != nil {
+		_ = installer.Close() // nothing was installed, and err says why
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, installTimeout)
