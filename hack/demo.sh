@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs one container under runc, with seccomp-hook as its prestart hook on
 # Docker's default profile, and shows what the container saw and what the hook
-# reports. It leaves nothing behind.
+# reports. Nothing but the store of compiled filters is left behind.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
