@@ -103,8 +103,10 @@ func (e *executor) step(i int) {
 				return
 			}
 		}
-		a := e.alu(in.Code&bpf.OpMask, s.a, operand)
-		s.a = &a
+		if e.live[i+1]&liveA != 0 {
+			a := e.alu(in.Code&bpf.OpMask, s.a, operand)
+			s.a = &a
+		}
 	}
 	e.arrive(i+1, s)
 }

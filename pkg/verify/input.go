@@ -1,6 +1,10 @@
 package verify
 
-import "seccomp-hook/pkg/bpf"
+import (
+	"fmt"
+
+	"seccomp-hook/pkg/bpf"
+)
 
 // words is the number of words in struct seccomp_data. Here they have the
 // numbers of a little-endian machine's bpf.Words whatever the machine is, so
@@ -15,6 +19,14 @@ func wordAt(offset uint32, e bpf.Endian) int {
 		w ^= 1 // the other half of the 64-bit field
 	}
 	return w
+}
+
+// checkEndian reports whether e is a byte order.
+func checkEndian(e bpf.Endian) error {
+	if e != bpf.Little && e != bpf.Big {
+		return fmt.Errorf("unknown byte order %d", e)
+	}
+	return nil
 }
 
 // callOf returns the call whose words w are, numbered as above.

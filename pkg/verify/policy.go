@@ -183,8 +183,8 @@ func (r *reader) condition(c spec.Condition) ref {
 
 // checkPolicy reports whether p is the total function that it should be.
 func checkPolicy(p *spec.Policy) error {
-	if p.Endian != bpf.Little && p.Endian != bpf.Big {
-		return fmt.Errorf("unknown byte order %d", p.Endian)
+	if err := checkEndian(p.Endian); err != nil {
+		return err
 	}
 	seen := make(map[uint32]bool)
 	for i := range p.Tokens {

@@ -57,6 +57,9 @@ type programSide struct {
 }
 
 func (s programSide) check() error {
+	if err := checkEndian(s.endian); err != nil {
+		return err
+	}
 	if err := s.prog.Validate(); err != nil {
 		return fmt.Errorf("program: %w", err)
 	}

@@ -70,14 +70,19 @@ func (budget Budget) compare(first, second side) (Result, error) {
 	if budget.Steps <= 0 {
 		budget.Steps = DefaultBudget.Steps
 	}
+	// Which order of the bits suits the two sides is not known before, and the
+	// wrong one can take the whole budget. So both are tried with a small part
+	// of it before either gets more.
 	var total Effort
-	for _, o := range []*order{wordwise, bitwise} {
-		r, err := budget.attempt(first, second, o)
-		total.Nodes = max(total.Nodes, r.Effort.Nodes)
-		total.Steps += r.Effort.Steps
-		if err != nil || r.Outcome != Undecided {
-			r.Effort = total
-			return r, err
+	for _, share := range []int{8, 1} {
+		for _, o := range []*order{wordwise, bitwise} {
+			r, err := Budget{budget.Nodes / share, budget.Steps / share}.attempt(first, second, o)
+			total.Nodes = max(total.Nodes, r.Effort.Nodes)
+			total.Steps += r.Effort.Steps
+			if err != nil || r.Outcome != Undecided {
+				r.Effort = total
+				return r, err
+			}
 		}
 	}
 	return Result{Outcome: Undecided, Effort: total}, nil
