@@ -20,11 +20,21 @@ var (
 // Builtin returns a profile that this package brings with it:
 // "builtin:docker" or "builtin:containerd".
 func Builtin(name string) (*Profile, error) {
+	text, err := BuiltinText(name)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(text, name)
+}
+
+// BuiltinText returns the text of a builtin profile, in Docker's format. It
+// must not be changed.
+func BuiltinText(name string) ([]byte, error) {
 	switch name {
 	case "builtin:docker":
-		return Parse(dockerProfile, name)
+		return dockerProfile, nil
 	case "builtin:containerd":
-		return Parse(containerdProfile, name)
+		return containerdProfile, nil
 	}
 	return nil, fmt.Errorf("spec: profile %s: there is no such builtin, but builtin:docker and builtin:containerd", name)
 }
