@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,14 +28,18 @@ func TestEngineDocker(t *testing.T) {
 			testEngine(t, d)
 
 			t.Run("restart", func(t *testing.T) {
-				id := d.detached(t, "sleep", "1000")
+				id := d.detached(t, nil, "sh", "-c", strings.Join(look, " ")+"; exec sleep 1000")
+				logs := func() Result { return d.cli(t, "logs", id) }
+				Eventually(t, "the container's output", func() bool { return strings.Contains(logs().Stdout, "call 135") })
 				d.must(t, "restart", "--time", "0", id)
-				wantFiltered(t, d.must(t, "exec", id, "cat", "/proc/1/status"))
-				wantFiltered(t, d.must(t, "exec", id, "cat", "/proc/self/status"))
+				Eventually(t, "its output again", func() bool { return strings.Count(logs().Stdout, "call 135: -1\n") == 2 })
+				wantFiltered(t, d.exec(t, id, look...), d.denied)
 			})
 			t.Run("healthcheck by exec", func(t *testing.T) {
-				id := d.detached(t, "--health-cmd", `grep -q 'Seccomp:.*2' /proc/self/status && ! unshare -U true`,
-					"--health-interval", "1s", "--health-retries", "1", "busybox", "sleep", "1000")
+				id := d.detached(t, []string{
+					"--health-cmd", strings.Join(look, " ") + " | grep -qx 'call 135: -1'",
+					"--health-interval", "1s", "--health-retries", "1",
+				}, "sleep", "1000")
 				Eventually(t, "the container's health", func() bool {
 					status := strings.TrimSpace(d.must(t, "inspect", "--format", "{{.State.Health.Status}}", id).Stdout)
 					if status == "unhealthy" {
@@ -72,23 +78,17 @@ func TestEnginePodmanHook(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(hooks, "seccomp-hook.json"), text, 0o644))
 	p := newPodman(t).global("--runtime", program(t, "runc"), "--hooks-dir", hooks)
 
-	status := []string{"busybox", "sh", "-c", "cat /proc/self/status; unshare -U true || echo denied"}
-	unconfined := []string{"--security-opt", "seccomp=unconfined"}
+	flags := func(profile string) []string {
+		return []string{"--security-opt", "seccomp=unconfined", "--annotation", "io.seccomp-hook.profile=" + profile}
+	}
 	t.Run("with the annotation", func(t *testing.T) {
-		r := p.run(t, append(append(unconfined, "--annotation", "io.seccomp-hook.profile=builtin:docker"), status...)...)
-		wantFiltered(t, r)
-		if !strings.Contains(r.Stdout, "denied\n") {
-			t.Error(r)
-		}
+		wantFiltered(t, p.run(t, flags("builtin:docker"), look...), syscall.EPERM)
 	})
 	t.Run("without", func(t *testing.T) {
-		if got := p.run(t, append(unconfined, status...)...).Lines()["Seccomp_filters"]; got != "0" {
-			t.Errorf("%s filters", got)
-		}
+		wantUnfiltered(t, p.run(t, []string{"--security-opt", "seccomp=unconfined"}, look...))
 	})
 	t.Run("no such profile", func(t *testing.T) {
-		args := append(append(unconfined, "--annotation", "io.seccomp-hook.profile=/nonexistent"), status...)
-		if r := p.cli(t, append(append([]string{"run", "--rm"}, p.flags...), args...)...); r.Code == 0 || strings.Contains(r.Stdout, "Seccomp") {
+		if r := p.run(t, flags("nonexistent.json"), look...); r.Code == 0 || r.Stdout != "" {
 			t.Errorf("the container ran: %s", r)
 		}
 	})
@@ -98,6 +98,8 @@ func TestEnginePodmanHook(t *testing.T) {
 type engine struct {
 	argv  []string // program and global flags
 	flags []string // flags of `run` that this machine needs
+	// denied is what a call fails with under the engine's own profile.
+	denied syscall.Errno
 	// published says that the product keeps a state of each container.
 	published bool
 }
@@ -105,7 +107,7 @@ type engine struct {
 // cli runs the engine's command line.
 func (e engine) cli(t *testing.T, args ...string) Result {
 	t.Helper()
-	return Command(t, e.argv[0], append(append([]string{}, e.argv[1:]...), args...)...)
+	return Command(t, e.argv[0], slices.Concat(e.argv[1:], args)...)
 }
 
 // must is cli for a command that must succeed.
@@ -120,24 +122,20 @@ func (e engine) must(t *testing.T, args ...string) Result {
 
 // global returns e with more global flags.
 func (e engine) global(flags ...string) engine {
-	e.argv = append(append([]string{}, e.argv...), flags...)
+	e.argv = slices.Concat(e.argv, flags)
 	return e
 }
 
-// run runs a container, flags, image and command, in the foreground.
-func (e engine) run(t *testing.T, args ...string) Result {
+// run runs a container in the foreground to its end.
+func (e engine) run(t *testing.T, flags []string, command ...string) Result {
 	t.Helper()
-	return e.must(t, append(append([]string{"run", "--rm"}, e.flags...), args...)...)
+	return e.cli(t, e.container([]string{"run", "--rm"}, flags, command)...)
 }
 
-// detached starts a container in the background, which is gone with the test;
-// a command alone runs in the busybox image.
-func (e engine) detached(t *testing.T, args ...string) string {
+// detached starts a container in the background, which is gone with the test.
+func (e engine) detached(t *testing.T, flags []string, command ...string) string {
 	t.Helper()
-	if !strings.HasPrefix(args[0], "-") {
-		args = append([]string{"busybox"}, args...)
-	}
-	id := strings.TrimSpace(e.must(t, append(append([]string{"run", "--detach"}, e.flags...), args...)...).Stdout)
+	id := strings.TrimSpace(e.must(t, e.container([]string{"run", "--detach"}, flags, command)...).Stdout)
 	t.Cleanup(func() {
 		e.must(t, "kill", id) // Podman's rm would ask politely, for ten seconds
 		e.must(t, "rm", "--force", id)
@@ -148,36 +146,65 @@ func (e engine) detached(t *testing.T, args ...string) string {
 	return id
 }
 
-// testEngine is what holds of every engine and of every runtime. A new user
-// namespace is what Docker's profile denies and root without a capability may
-// have.
-func testEngine(t *testing.T, e engine) {
-	probe := []string{"busybox", "sh", "-c", "cat /proc/self/status; unshare -U true || echo denied; mkdir /new || echo no folder"}
-	unfiltered := func(t *testing.T, r Result) {
-		t.Helper()
-		if got := r.Lines(); got["Seccomp"] != "0" || got["Seccomp_filters"] != "0" || strings.Contains(r.Stdout, "denied\n") {
-			t.Errorf("want no filter: %s", r)
-		}
+// exec runs a command in a container.
+func (e engine) exec(t *testing.T, id string, command ...string) Result {
+	t.Helper()
+	return e.cli(t, append([]string{"exec", id}, command...)...)
+}
+
+func (e engine) container(verb, flags, command []string) []string {
+	return slices.Concat(verb, e.flags, flags, []string{"busybox"}, command)
+}
+
+// look is the command of the tests' image that prints what a process sees of
+// its filter, and makes a call that Docker's and Podman's profiles deny and
+// nothing else does: personality(2), its result as "call 135".
+var look = []string{"/bin/probe", "status", "call", "135", "0x0040000"} // ADDR_NO_RANDOMIZE
+
+// lookAndMakeFolder goes on with one that they allow.
+var lookAndMakeFolder = []string{"sh", "-c", strings.Join(look, " ") + "; mkdir /new || echo no folder"}
+
+func wantFiltered(t *testing.T, r Result, errno syscall.Errno) {
+	t.Helper()
+	wantLines(t, r, "2", "1", strconv.Itoa(-int(errno)))
+}
+
+func wantUnfiltered(t *testing.T, r Result) {
+	t.Helper()
+	wantLines(t, r, "0", "0", "0")
+}
+
+func wantLines(t *testing.T, r Result, mode, filters, denied string) {
+	t.Helper()
+	if got := r.Lines(); r.Code != 0 || got["Seccomp"] != mode || got["Seccomp_filters"] != filters || got["call 135"] != denied {
+		t.Errorf("want Seccomp %s, Seccomp_filters %s, personality %s: %s", mode, filters, denied, r)
 	}
+}
+
+// testEngine is what holds of every engine and of every runtime.
+func testEngine(t *testing.T, e engine) {
 	t.Run("run", func(t *testing.T) {
-		r := e.run(t, probe...)
-		wantFiltered(t, r)
-		if !strings.Contains(r.Stdout, "denied\n") || strings.Contains(r.Stdout, "no folder\n") || r.Lines()["NoNewPrivs"] != "0" {
+		r := e.run(t, nil, lookAndMakeFolder...)
+		wantFiltered(t, r, e.denied)
+		if strings.Contains(r.Stdout, "no folder\n") || r.Lines()["NoNewPrivs"] != "0" {
+			t.Error(r)
+		}
+	})
+	t.Run("no new privileges", func(t *testing.T) {
+		r := e.run(t, []string{"--security-opt", "no-new-privileges", "--user", "1000"}, look...)
+		wantFiltered(t, r, e.denied)
+		if r.Lines()["NoNewPrivs"] != "1" {
 			t.Error(r)
 		}
 	})
 	t.Run("exit status", func(t *testing.T) {
-		r := e.cli(t, append(append([]string{"run", "--rm"}, e.flags...), "busybox", "sh", "-c", "exit 42")...)
-		if r.Code != 42 {
+		if r := e.run(t, nil, "sh", "-c", "exit 42"); r.Code != 42 {
 			t.Error(r)
 		}
 	})
 	t.Run("exec", func(t *testing.T) {
-		id := e.detached(t, "sleep", "1000")
-		wantFiltered(t, e.must(t, "exec", id, "cat", "/proc/self/status"))
-		if r := e.cli(t, "exec", id, "unshare", "-U", "true"); r.Code == 0 {
-			t.Errorf("unshare succeeded: %s", r)
-		}
+		id := e.detached(t, nil, "sleep", "1000")
+		wantFiltered(t, e.exec(t, id, look...), e.denied)
 		if e.published {
 			state := MustCommand(t, Product(t, "seccomp-hook"), "state", id)
 			var published struct{ Annotations map[string]string }
@@ -193,38 +220,30 @@ func testEngine(t *testing.T, e engine) {
 		file := filepath.Join(t.TempDir(), "profile.json")
 		must(t, os.WriteFile(file, []byte(`{
 			"defaultAction": "SCMP_ACT_ALLOW",
-			"syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]
+			"syscalls": [{"names": ["mkdir", "mkdirat", "personality"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5}]
 		}`), 0o644))
-		r := e.run(t, append([]string{"--security-opt", "seccomp=" + file}, probe...)...)
-		wantFiltered(t, r)
+		r := e.run(t, []string{"--security-opt", "seccomp=" + file}, lookAndMakeFolder...)
+		wantFiltered(t, r, syscall.EIO)
 		if !strings.Contains(r.Stdout, "no folder\n") {
 			t.Error(r)
 		}
 	})
-	t.Run("unconfined", func(t *testing.T) {
-		unfiltered(t, e.run(t, append([]string{"--security-opt", "seccomp=unconfined"}, probe...)...))
-	})
 	t.Run("profile follows the capabilities", func(t *testing.T) {
-		r := e.run(t, append([]string{"--cap-add", "SYS_ADMIN"}, probe...)...)
-		wantFiltered(t, r)
-		if strings.Contains(r.Stdout, "denied\n") {
-			t.Error(r)
-		}
+		// A mount namespace takes the capability, and a profile that allows
+		// unshare to those who have it.
+		r := e.run(t, []string{"--cap-add", "SYS_ADMIN"}, append([]string{"unshare", "-m"}, look...)...)
+		wantFiltered(t, r, e.denied)
+	})
+	t.Run("unconfined", func(t *testing.T) {
+		wantUnfiltered(t, e.run(t, []string{"--security-opt", "seccomp=unconfined"}, look...))
 	})
 	t.Run("privileged", func(t *testing.T) {
-		r := e.cli(t, append(append([]string{"run", "--rm", "--privileged"}, e.flags...), probe...)...)
+		r := e.run(t, []string{"--privileged"}, look...)
 		if regexp.MustCompile("unable to apply caps|can't apply capabilities").MatchString(r.Stderr) {
 			t.Skip("this machine's root has not all capabilities, and the engine insists on all")
 		}
-		unfiltered(t, r)
+		wantUnfiltered(t, r)
 	})
-}
-
-func wantFiltered(t *testing.T, r Result) {
-	t.Helper()
-	if got := r.Lines(); got["Seccomp"] != "2" || got["Seccomp_filters"] != "1" {
-		t.Errorf("want one filter: %s", r)
-	}
 }
 
 // image writes a root filesystem as an archive that an engine imports.
@@ -232,6 +251,7 @@ func image(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	populate(t, filepath.Join(dir, "rootfs"))
+	copyProgram(t, Probe.Path(t), filepath.Join(dir, "rootfs/bin/probe"))
 	file := filepath.Join(dir, "rootfs.tar")
 	MustCommand(t, "tar", "-C", filepath.Join(dir, "rootfs"), "-cf", file, ".")
 	return file
@@ -278,7 +298,11 @@ func startDocker(t *testing.T, runtimes map[string]string) docker {
 		_ = log.Close()
 	})
 	// Debian's client, not whatever comes first in PATH.
-	d := docker{engine{argv: []string{"/usr/bin/docker", "--host", address}, flags: []string{"--network", "none"}}}
+	d := docker{engine{
+		argv:   []string{"/usr/bin/docker", "--host", address},
+		flags:  []string{"--network", "none"},
+		denied: syscall.EPERM,
+	}}
 	Eventually(t, "dockerd answers", func() bool {
 		select {
 		case <-exited:
@@ -305,7 +329,8 @@ func newPodman(t *testing.T) engine {
 		},
 		// Podman's default limits take CAP_SYS_RESOURCE, which a virtual
 		// machine's root may not have.
-		flags: []string{"--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"},
+		flags:  []string{"--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"},
+		denied: syscall.ENOSYS,
 	}
 	t.Cleanup(func() { e.must(t, "rm", "--all", "--force") })
 	e.must(t, "import", image(t), "busybox")
