@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
@@ -20,10 +21,12 @@ type Request struct {
 	// annotation. What begins with "builtin:" is the profile itself; Text is
 	// then empty.
 	Profile string
-	// Text is the profile, in any form that spec.Parse reads. What does not
-	// concern the profile is better left out of it: every text has a stored
-	// Filter of its own.
+	// Text is the profile, in any form that spec.Parse reads.
 	Text []byte
+	// Seccomp says that Text is the linux.seccomp of a config.json, and has
+	// the meaning that it has there. What else a config.json has is better left
+	// out of Text: every text has a stored Filter of its own.
+	Seccomp bool
 	// Capabilities are the container's bounding set, for the rules of
 	// Docker-format profiles that depend on it; nil stands for the default
 	// (spec.Target).
@@ -122,16 +125,23 @@ func (r *Request) Policy() (*spec.Policy, *spec.Profile, error) {
 }
 
 func (r *Request) parse() (*spec.Profile, error) {
-	if r.Text == nil {
+	switch {
+	case r.Text == nil:
 		return spec.Builtin(r.Profile)
+	case r.Seccomp:
+		// On its own it could be taken for another form: an empty one for no
+		// profile, one with properties of Docker's for a Docker-format one.
+		return spec.Parse(slices.Concat([]byte(`{"linux":{"seccomp":`), r.Text, []byte(`}}`)), r.Profile)
+	default:
+		return spec.Parse(r.Text, r.Profile)
 	}
-	return spec.Parse(r.Text, r.Profile)
 }
 
-// digest returns the SHA-256 of the profile as written, of a builtin's name.
+// digest returns the SHA-256 of the profile as written.
 func (r *Request) digest() [sha256.Size]byte {
 	if r.Text == nil {
-		return sha256.Sum256([]byte(r.Profile))
+		text, _ := spec.BuiltinText(r.Profile)
+		return sha256.Sum256(text)
 	}
 	return sha256.Sum256(r.Text)
 }

@@ -334,6 +334,8 @@ func TestKeyTellsRequestsApart(t *testing.T) {
 		func(*Request) {},
 		func(r *Request) { r.Profile = "b" },
 		func(r *Request) { r.Text = []byte("x") },
+		func(r *Request) { r.Text, r.Seccomp = []byte("x"), true },
+		func(r *Request) { r.Text = []byte{} },
 		func(r *Request) { r.Profile, r.Text = "", []byte("a") },
 		func(r *Request) { r.Capabilities = []string{} },
 		func(r *Request) { r.Capabilities = []string{"CAP_A"} },

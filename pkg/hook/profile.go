@@ -11,7 +11,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/spec"
@@ -26,8 +25,9 @@ const configProfile = "config.json"
 
 // profile is a profile that has been chosen and read.
 type profile struct {
-	name string // as in the annotation
-	text []byte // empty for a builtin
+	name    string // as in the annotation
+	text    []byte // nil for a builtin
+	seccomp bool   // it is linux.seccomp of the container
 }
 
 // choose returns the profile that the container gets, nil for none: the
@@ -42,7 +42,7 @@ func (o *Options) choose(state *specs.State, config *bundle.Config) (*profile, e
 	case named != "":
 		return o.loadNamed(named)
 	case config.Seccomp() != nil:
-		return &profile{configProfile, config.Seccomp()}, nil
+		return &profile{configProfile, config.Seccomp(), true}, nil
 	case o.DefaultProfile != "":
 		return load(o.DefaultProfile)
 	}
@@ -154,7 +154,7 @@ func read(fd int, name string) (*profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", name, err)
 	}
-	return &profile{name, text}, nil
+	return &profile{name: name, text: text}, nil
 }
 
 // readRegular reads a regular file of at most limit bytes.
@@ -179,14 +179,13 @@ func notifies(seccomp []byte) (bool, error) {
 	if seccomp == nil {
 		return false, nil
 	}
-	p, err := spec.Parse(seccomp, configProfile)
+	r := filter.Request{Profile: configProfile, Text: seccomp, Seccomp: true}
+	policy, _, err := r.Policy()
+	if errors.Is(err, filter.ErrDisabled) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
-	for _, rule := range p.Syscalls {
-		if rule.Return.Action() == bpf.RetUserNotif {
-			return true, nil
-		}
-	}
-	return false, nil
+	return policy.Listener, nil
 }

@@ -24,7 +24,8 @@ const (
 	filterFile = "filter"     // the filter, for the container's execs
 )
 
-// publish writes what is known of a container. It is all there or not at all.
+// publish writes what is known of a container. On an error there may be parts of
+// it, for Remove, but no state.
 func publish(root string, state *specs.State, f *filter.Filter) error {
 	text, err := json.Marshal(state)
 	if err != nil {
@@ -49,10 +50,7 @@ func publish(root string, state *specs.State, f *filter.Filter) error {
 	if err == nil {
 		err = write(dir, stateFile, append(text, '\n'))
 	}
-	if err != nil {
-		return errors.Join(err, Remove(root, state.ID))
-	}
-	return nil
+	return err
 }
 
 // write makes a file whole: a reader sees all of it or nothing.
@@ -80,15 +78,15 @@ func write(dir, name string, text []byte) error {
 	return err
 }
 
-// forget removes the files of a container.
+// forget removes the files of a container, the state first.
 func forget(dir string) error {
-	var errs []error
+	var first error
 	for _, name := range [...]string{stateFile, filterFile, "." + stateFile, "." + filterFile} {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) && first == nil {
+			first = err
 		}
 	}
-	return errors.Join(errs...)
+	return first
 }
 
 // ErrNoContainer says that nothing is published of a container.

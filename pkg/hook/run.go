@@ -218,6 +218,7 @@ func (r *Result) filter(o *Options, p *profile, config *bundle.Config) (*filter.
 	got, err := store.Filter(filter.Request{
 		Profile:      p.name,
 		Text:         p.text,
+		Seccomp:      p.seccomp,
 		Capabilities: capabilities,
 		Kernel:       kernel,
 		Strict:       o.Strict,
@@ -245,7 +246,7 @@ func (r *Result) beside(f *filter.Filter, p *profile, config *bundle.Config) err
 	if f.Listener != nil {
 		// The kernel refuses a second listener in one process (EBUSY,
 		// kernel/seccomp.c, has_duplicate_listener).
-		both := p.name == configProfile
+		both := p.seccomp
 		if !both {
 			var err error
 			if both, err = notifies(config.Seccomp()); err != nil {
@@ -256,7 +257,7 @@ func (r *Result) beside(f *filter.Filter, p *profile, config *bundle.Config) err
 			return fmt.Errorf("profile %s: has SCMP_ACT_NOTIFY, and so has linux.seccomp, which the runtime installs too: there can be only one listener", p.name)
 		}
 	}
-	if p.name == configProfile {
+	if p.seccomp {
 		r.warn("config.json has linux.seccomp, which the runtime installs too: the container has two filters with equal verdicts")
 	} else {
 		r.warn("config.json has linux.seccomp, which the runtime installs too: the container has two filters, and the stricter verdict counts")
