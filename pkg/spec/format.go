@@ -5,12 +5,12 @@ import (
 	"strings"
 
 	"seccomp-hook/pkg/arch"
-	"seccomp-hook/pkg/bpf"
 )
 
 // String returns the policy as text: for each token a line for each range of
-// numbers, with the names of its first and last call, and under it the rules of
-// a verdict that looks at arguments. The text is the same for the same policy.
+// numbers, with the names of its first and last call and the rule that it comes
+// from, and under it the rules of a verdict that looks at arguments. The text is
+// the same for the same policy.
 func (p *Policy) String() string {
 	var b strings.Builder
 	for i := range p.Tokens {
@@ -40,27 +40,20 @@ func (t *Token) formatRange(b *strings.Builder, r *Range) {
 	if names := t.names(r); names != "" {
 		fmt.Fprintf(b, "%s ", names)
 	}
-	ret, isConstant := r.Verdict.constant()
-	if isConstant {
-		fmt.Fprintf(b, "%v\n", ret)
+	rules := r.Verdict.Rules
+	switch {
+	case len(rules) == 0:
+		fmt.Fprintf(b, "%v\n", r.Verdict.Default)
+		return
+	case len(rules[0].Conditions) == 0:
+		fmt.Fprintf(b, "%v (rule %d)\n", rules[0], rules[0].Origin)
 		return
 	}
 	b.WriteString("depends\n")
-	for _, rule := range r.Verdict.Rules {
-		fmt.Fprintf(b, "\t\t%v\n", rule)
+	for _, rule := range rules {
+		fmt.Fprintf(b, "\t\t%v (rule %d)\n", rule, rule.Origin)
 	}
 	fmt.Fprintf(b, "\t\telse %v\n", r.Verdict.Default)
-}
-
-// constant returns what every call gets, false where it depends on arguments.
-func (v *Verdict) constant() (bpf.Return, bool) {
-	switch {
-	case len(v.Rules) == 0:
-		return v.Default, true
-	case len(v.Rules[0].Conditions) == 0:
-		return v.Rules[0].Return, true
-	}
-	return 0, false
 }
 
 // formatNumber writes numbers that no table reaches in hexadecimal: there the

@@ -36,11 +36,13 @@ func (r *resolver) lintArguments() {
 func (r *resolver) lintTruncated(e *expanded) {
 	// The kernel compares actions as signed numbers.
 	milder := int32(e.Return.Action()) > int32(r.profile.Default.Action())
+	var warned [6]bool
 	for _, a := range e.Args {
 		escapes := a.Op == NE || a.Op == GT || a.Op == GE
-		if a.Masked && a.Value <= math.MaxUint32 || escapes != milder {
+		if a.Masked && a.Value <= math.MaxUint32 || escapes != milder || warned[a.Index] {
 			continue
 		}
+		warned[a.Index] = true
 		for _, name := range e.Names {
 			if takesLow(name, a.Index) {
 				r.policy.Warnings.add(WarnTruncated, e.origin,

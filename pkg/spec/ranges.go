@@ -41,15 +41,21 @@ func (r ranges) over(base ranges) ranges {
 	return append(both, r...)
 }
 
+// add appends a range to r, or makes r's last one longer where it has the same
+// verdict.
+func (r ranges) add(next Range) ranges {
+	if n := len(r); n > 0 && r[n-1].Last+1 == next.First && r[n-1].Verdict.equal(&next.Verdict) {
+		r[n-1].Last = next.Last
+		return r
+	}
+	return append(r, next)
+}
+
 // merge joins neighbours with equal verdicts.
 func (r ranges) merge() ranges {
 	merged := r[:0]
 	for _, next := range r {
-		if n := len(merged); n > 0 && merged[n-1].Last+1 == next.First && merged[n-1].Verdict.equal(&next.Verdict) {
-			merged[n-1].Last = next.Last
-			continue
-		}
-		merged = append(merged, next)
+		merged = merged.add(next)
 	}
 	return merged
 }

@@ -175,14 +175,14 @@ func (r *resolver) token(audit uint32) (Token, error) {
 
 // filter returns the verdicts of libseccomp's filter for the calls of one ABI.
 func (r *resolver) filter(a *arch.Arch) (ranges, error) {
-	own := make(ranges, 0, arch.CallCount)
+	var own ranges
 	for nr, c := range a.Calls() {
 		rules, err := r.rulesOf(a, c)
 		if err != nil {
 			return nil, err
 		}
 		if len(rules) > 0 {
-			own = append(own, Range{nr, nr, Verdict{Rules: rules, Default: r.profile.Default}})
+			own = own.add(Range{nr, nr, Verdict{Rules: rules, Default: r.profile.Default}})
 		}
 	}
 	if err := r.checkAbsent(a); err != nil {
