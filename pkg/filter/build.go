@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"seccomp-hook/pkg/arch"
@@ -186,12 +185,11 @@ func statistics(policy *spec.Policy, program bpf.Program, version spec.KernelVer
 	return list, nil
 }
 
-// hasX32 reports whether the token of x86_64 has x32 too. If it has not, all of
-// x32's numbers get what a call of an unlisted architecture gets.
+// hasX32 reports whether the token of x86_64 has x32 too. If it has not, all
+// numbers that can be x32's get what a call of an unlisted architecture gets.
 func hasX32(t *spec.Token, other bpf.Return) bool {
 	for _, r := range t.Ranges {
-		// 0xffffffff, the number of a call that a tracer has skipped, is not x32's.
-		if r.Last < arch.X32Bit || r.First == math.MaxUint32 {
+		if r.Last < arch.X32Bit || r.First >= 2*arch.X32Bit {
 			continue
 		}
 		if len(r.Verdict.Rules) > 0 || r.Verdict.Default != other {
