@@ -57,7 +57,7 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
 fi
 
 install_missing() {
-	DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${missing[@]}" </dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq -o Dpkg::Use-Pty=0 --no-install-recommends "${missing[@]}" </dev/null
 }
 # The lists may be absent, or name versions that the mirror has replaced.
 if [ -z "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit)" ] || ! install_missing; then
