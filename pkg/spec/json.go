@@ -37,6 +37,10 @@ type decoder struct {
 	text    string
 	pos     int
 	path    []step
+	// held is strings that belong to the objects and arrays being read: the
+	// keys of an object so far, the elements of an array. Those of an inner
+	// one are on top of those of the outer.
+	held []string
 }
 
 // step is one step from a value to one within it.
@@ -158,7 +162,8 @@ func (d *decoder) object(member func(key string, pos int) error) error {
 		d.pos++
 		return nil
 	}
-	var seen keySet
+	held := len(d.held)
+	var many map[string]struct{}
 	for {
 		d.space()
 		pos := d.pos
@@ -167,7 +172,7 @@ func (d *decoder) object(member func(key string, pos int) error) error {
 			return err
 		}
 		d.path = append(d.path, step{key: key})
-		if !seen.add(key) {
+		if !d.hold(key, held, &many) {
 			return d.fail(pos, "duplicate property")
 		}
 		if d.space() != ':' {
@@ -183,6 +188,7 @@ func (d *decoder) object(member func(key string, pos int) error) error {
 			d.pos++
 		case '}':
 			d.pos++
+			d.held = d.held[:held]
 			return nil
 		default:
 			return d.expect("',' or '}'")
@@ -260,15 +266,33 @@ func (d *decoder) unquote(pos int, literal string) (string, error) {
 	return s, nil
 }
 
-// strings reads an array of strings. It is never nil.
+// strings reads an array of strings. The list is never nil.
 func (d *decoder) strings() ([]string, error) {
-	list := []string{}
+	return d.stringsThat(func(string) string { return "" })
+}
+
+// stringsThat reads an array of strings that check has nothing to say about.
+func (d *decoder) stringsThat(check func(string) string) ([]string, error) {
+	held := len(d.held)
 	err := d.array(func(int) error {
+		d.space()
+		pos := d.pos
 		s, err := d.string()
-		list = append(list, s)
-		return err
+		if err != nil {
+			return err
+		}
+		if fault := check(s); fault != "" {
+			return d.fail(pos, "%s", fault)
+		}
+		d.held = append(d.held, s)
+		return nil
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	list := append([]string{}, d.held[held:]...)
+	d.held = d.held[:held]
+	return list, nil
 }
 
 // uint reads an unsigned number that is at most limit.
@@ -334,34 +358,28 @@ func (d *decoder) skip() error {
 	return d.expect("a value")
 }
 
-// keySet is the keys of one object: a list while they are few, as in every
-// object of a profile that means well.
-type keySet struct {
-	few  []string
-	room [12]string
-	many map[string]struct{}
-}
+// manyKeys is how many keys an object may have before they are looked up in a
+// map: no object of a profile has as many.
+const manyKeys = 16
 
-// add reports whether key is new.
-func (s *keySet) add(key string) bool {
-	if s.many != nil {
-		n := len(s.many)
-		s.many[key] = struct{}{}
-		return len(s.many) > n
-	}
-	if slices.Contains(s.few, key) {
-		return false
-	}
-	if s.few == nil {
-		s.few = s.room[:0]
-	}
-	if len(s.few) < cap(s.few) {
-		s.few = append(s.few, key)
+// hold takes down a key of the object whose keys begin at index base of held,
+// and reports whether it is new. many has the keys once they are many.
+func (d *decoder) hold(key string, base int, many *map[string]struct{}) bool {
+	keys := d.held[base:]
+	if len(keys) < manyKeys {
+		if slices.Contains(keys, key) {
+			return false
+		}
+		d.held = append(d.held, key)
 		return true
 	}
-	s.many = map[string]struct{}{key: {}}
-	for _, old := range s.few {
-		s.many[old] = struct{}{}
+	if *many == nil {
+		*many = make(map[string]struct{}, 2*manyKeys)
+		for _, k := range keys {
+			(*many)[k] = struct{}{}
+		}
 	}
-	return true
+	n := len(*many)
+	(*many)[key] = struct{}{}
+	return len(*many) > n
 }

@@ -125,33 +125,26 @@ var runtimeProperties = []property[object]{
 }
 
 func (o *object) readArchitectures(d *decoder) error {
-	return d.array(func(int) error {
-		d.space()
-		pos := d.pos
-		name, err := d.string()
-		if err != nil {
-			return err
-		}
+	_, err := d.stringsThat(func(name string) string {
 		a, ok := arch.ByOCI(name)
 		if !ok {
-			return d.fail(pos, "unknown architecture %q", name)
+			return fmt.Sprintf("unknown architecture %q", name)
 		}
 		o.Architectures = append(o.Architectures, a)
-		return nil
+		return ""
 	})
+	return err
 }
 
 func (o *object) readFlags(d *decoder) error {
 	o.Flags.Unset = false
-	return d.array(func(int) error {
-		d.space()
-		pos := d.pos
-		name, err := d.string()
-		if err == nil && !o.Flags.set(name) {
-			err = d.fail(pos, "unknown flag %q", name)
+	_, err := d.stringsThat(func(name string) string {
+		if !o.Flags.set(name) {
+			return fmt.Sprintf("unknown flag %q", name)
 		}
-		return err
+		return ""
 	})
+	return err
 }
 
 func (o *object) readSyscalls(d *decoder, properties []property[rule]) error {
@@ -204,17 +197,14 @@ type rule struct {
 
 // ruleProperties are those that the OCI runtime-spec gives a rule.
 var ruleProperties = []property[rule]{
-	{"names", func(d *decoder, r *rule) error {
-		return d.array(func(int) error {
-			d.space()
-			pos := d.pos
-			name, err := d.string()
-			if err == nil && name == "" {
-				err = d.fail(pos, "empty name")
+	{"names", func(d *decoder, r *rule) (err error) {
+		r.Names, err = d.stringsThat(func(name string) string {
+			if name == "" {
+				return "empty name"
 			}
-			r.Names = append(r.Names, name)
-			return err
+			return ""
 		})
+		return err
 	}},
 	{"action", func(d *decoder, r *rule) error { return r.action.read(d) }},
 	{"errnoRet", func(d *decoder, r *rule) error { return r.errno.read(d) }},
