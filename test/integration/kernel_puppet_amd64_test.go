@@ -26,6 +26,8 @@ type puppet struct {
 	regs    unix.PtraceRegs
 	stub    uint64 // address of stub
 	scratch uint64 // address of scratchSize bytes for arguments
+	threads []*puppet
+	gone    bool // it was waited for: the id may be another's
 }
 
 // The code that puppets run: a system call by each of the two entries that
@@ -58,8 +60,9 @@ const (
 	suspended = awake | unix.PTRACE_O_SUSPEND_SECCOMP
 )
 
-// newPuppet starts a process, of which nothing but the address space is used.
-// The calling goroutine is its tracer and stays on its thread.
+// newPuppet starts a process, of which nothing but the address space is used,
+// for as long as the test runs. The calling goroutine is its tracer and stays on
+// its thread; a subtest, which is another goroutine, needs a puppet of its own.
 func newPuppet(t testing.TB) *puppet {
 	t.Helper()
 	runtime.LockOSThread() // for good: ptrace is a matter between threads
@@ -95,7 +98,9 @@ func (p *puppet) fork() *puppet {
 // thread makes another puppet, in the same process.
 func (p *puppet) thread() *puppet {
 	p.t.Helper()
-	return p.clone(unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD | unix.CLONE_SYSVSEM)
+	q := p.clone(unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD | unix.CLONE_SYSVSEM)
+	p.threads = append(p.threads, q)
+	return q
 }
 
 func (p *puppet) clone(flags uint64) *puppet {
@@ -120,15 +125,15 @@ func (p *puppet) clone(flags uint64) *puppet {
 	return child
 }
 
-// kill ends the process and waits for p. It may have ended already.
+// kill ends the process, which may have ended already, and waits for it.
 func (p *puppet) kill() {
-	if err := unix.Kill(p.tid, unix.SIGKILL); err != nil {
-		return
+	if !p.gone {
+		_ = unix.Kill(p.tid, unix.SIGKILL) // it is not waited for: the id is its own
 	}
-	for {
-		var s unix.WaitStatus
-		if _, err := unix.Wait4(p.tid, &s, unix.WALL, nil); err != nil && err != unix.EINTR || s.Signaled() || s.Exited() {
-			return
+	// The leader is the last one to be waited for.
+	for _, q := range append(p.threads, p) {
+		for !q.gone {
+			q.wait()
 		}
 	}
 }
@@ -158,6 +163,7 @@ func (p *puppet) wait() unix.WaitStatus {
 	for {
 		_, err := unix.Wait4(p.tid, &s, unix.WALL, nil)
 		if err == nil {
+			p.gone = s.Signaled() || s.Exited()
 			return s
 		}
 		if err != unix.EINTR {

@@ -1,0 +1,153 @@
+//go:build integration
+
+package integration
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/bpf/bpftest"
+	"seccomp-hook/pkg/precompute"
+)
+
+// Calls that do no harm whatever their arguments are: getpid, getuid, getgid,
+// geteuid, getegid, getppid, gettid. That they succeed tells ALLOW and LOG from
+// what makes a call fail with ENOSYS.
+var harmless = map[uint32][]uint32{
+	syscall64.arch: {39, 102, 104, 107, 108, 110, 186},
+	int80.arch:     {20, 199, 200, 201, 202, 64, 224},
+}
+
+// Numbers that no call has, inside the kernel's table and beyond it.
+var unused = map[uint32][]uint32{
+	syscall64.arch: {337, 338, 400, 423, 470, 511, 600, 0x3fffffff, 0x40000000 + 600, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff},
+	int80.arch:     {222, 223, 251, 387, 392, 470, 511, 600, 0x40000000 + 600, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff},
+}
+
+// safe reports whether call nr can be made.
+func safe(e entry, nr uint32) bool {
+	return slices.Contains(harmless[e.arch], nr) || slices.Contains(unused[e.arch], nr) || nr >= 600
+}
+
+// reachable makes p look at calls that can be made: its small constants, which
+// are call numbers mostly, become numbers of such calls.
+func reachable(r *rand.Rand, p bpf.Program) bpf.Program {
+	pool := slices.Concat(harmless[syscall64.arch], harmless[int80.arch], unused[syscall64.arch][:6])
+	for i, in := range p {
+		if in.Code&bpf.ClassMask == bpf.JMP && in.Code != bpf.JMP|bpf.JA && in.K >= 5 && in.K < 512 {
+			p[i].K = pool[r.IntN(len(pool))]
+		}
+	}
+	return p
+}
+
+// randomCall returns a call by entry e that can be made.
+func randomCall(r *rand.Rand, p *puppet, e entry, constants []uint32) bpf.Data {
+	d := bpftest.Call(r, constants)
+	d.Arch, d.IP = e.arch, p.ip(e)
+	switch r.IntN(4) {
+	case 0:
+		d.Nr = harmless[e.arch][r.IntN(len(harmless[e.arch]))]
+	case 1:
+		d.Nr = unused[e.arch][r.IntN(len(unused[e.arch]))]
+	}
+	if !safe(e, d.Nr) {
+		d.Nr = 600 + r.Uint32N(1<<16)
+	}
+	if e == int80 {
+		for i := range d.Args {
+			d.Args[i] &= 0xffffffff
+		}
+	}
+	return d
+}
+
+// checkCall makes a call and compares what becomes of it with the model. It
+// reports whether the puppet survived.
+func checkCall(t testing.TB, p *puppet, c *precompute.Chain, e entry, d bpf.Data, s precompute.Situation) bool {
+	t.Helper()
+	decision := c.Evaluate(&d)
+	effect := c.Effect(decision, &d, s)
+	got := p.try(e, d.Nr, d.Args)
+	want := ending{}
+	executes := effect.Next == precompute.Execute
+	switch effect.Next {
+	case precompute.Skip:
+		want.result = effect.Result
+	case precompute.Signal:
+		i := effect.Siginfo
+		want.signal = true
+		want.info = sigsysInfo{Signo: i.Signo, Errno: i.Errno, Code: i.Code, CallAddr: i.CallAddr, Syscall: i.Syscall, Arch: i.Arch}
+		want.result = int64(d.Nr) // the registers are as before the call
+	case precompute.Trace:
+		want.traced, want.message = true, uint64(effect.Message)
+		executes = true // the tracer lets it pass
+	case precompute.KillThread, precompute.KillProcess:
+		want.died = unix.SIGSYS
+	}
+	if executes {
+		want.result = got.result
+		if ok := slices.Contains(harmless[e.arch], d.Nr); ok != (got.result >= 0) || !ok && got.result != -int64(unix.ENOSYS) {
+			t.Errorf("call %+v: %v, but it is let through: %+v", d, got, decision)
+		}
+	}
+	if got != want {
+		t.Errorf("call %+v: %v, want %v by %+v", d, got, want, decision)
+	}
+	return got.died == 0
+}
+
+// checkVerdicts installs a chain in a child of mother and makes calls under it.
+func checkVerdicts(t testing.TB, mother *puppet, r *rand.Rand, chain []bpf.Program, calls int) {
+	t.Helper()
+	c := precompute.NewChain(bpf.Little, syscall64.arch, int80.arch)
+	child := mother.fork()
+	defer func() { child.kill() }()
+	for i, p := range chain {
+		if err := c.Append(p, 0); err != nil {
+			t.Fatal(err)
+		}
+		if r := child.install(p, 0); r != 0 {
+			t.Fatalf("filter %d: seccomp(2) returns %d\n%v", i, r, p)
+		}
+	}
+	constants := bpftest.Constants(chain...)
+	tracer := r.IntN(2) == 0
+	child.wake()
+	if tracer {
+		child.setOptions(awake | unix.PTRACE_O_TRACESECCOMP)
+	}
+	for range calls {
+		e := []entry{syscall64, syscall64, int80}[r.IntN(3)]
+		d := randomCall(r, child, e, constants)
+		if !checkCall(t, child, c, e, d, precompute.Situation{Tracer: tracer, LastThread: true}) {
+			break // others are made by other filters
+		}
+	}
+	if t.Failed() {
+		for i, p := range chain {
+			t.Logf("filter %d:\n%v", i, p)
+		}
+		t.FailNow()
+	}
+}
+
+// TestKernelDecidesAsPredicted holds interpreter and chain against the running
+// kernel: random filters, and calls by both entries with arguments around the
+// filters' constants.
+func TestKernelDecidesAsPredicted(t *testing.T) {
+	const filters = 2500
+	mother := newPuppet(t)
+	r := rand.New(rand.NewPCG(2000, 2))
+	for i := range filters {
+		chain := []bpf.Program{reachable(r, bpftest.Random(r, bpftest.Style(i%2), 1+r.IntN(40)))}
+		if r.IntN(4) == 0 {
+			chain = append(chain, reachable(r, bpftest.Random(r, bpftest.Full, 1+r.IntN(20))))
+		}
+		checkVerdicts(t, mother, r, chain, 12)
+	}
+}
