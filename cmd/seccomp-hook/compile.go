@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -108,10 +107,15 @@ func writeC(w io.Writer, f *filter.Filter) error {
 // compiled is what --format json writes.
 type compiled struct {
 	Annotations  map[string]string `json:"annotations"`
-	Flags        []string          `json:"flags,omitempty"` // absent: the kernel's default
-	Listener     *filter.Listener  `json:"listener,omitempty"`
+	Flags        []string          `json:"flags"` // of seccomp(2); null: the profile does not say
+	Listener     *listener         `json:"listener,omitempty"`
 	Warnings     []string          `json:"warnings,omitempty"`
 	Instructions []instruction     `json:"instructions"`
+}
+
+type listener struct {
+	Path     string `json:"path"`
+	Metadata string `json:"metadata,omitempty"`
 }
 
 type instruction struct {
@@ -122,15 +126,19 @@ type instruction struct {
 }
 
 func writeJSON(w io.Writer, f *filter.Filter) error {
+	c := compiled{
+		Annotations:  f.Annotations(),
+		Flags:        f.FlagNames(),
+		Warnings:     f.Warnings,
+		Instructions: instructions(f.Program),
+	}
+	if f.Listener != nil {
+		c.Listener = &listener{f.Listener.Path, f.Listener.Metadata}
+	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(compiled{
-		Annotations:  f.Annotations(),
-		Listener:     f.Listener,
-		Warnings:     f.Warnings,
-		Instructions: instructions(f.Program),
-	})
+	return encoder.Encode(c)
 }
 
 func instructions(p bpf.Program) []instruction {
@@ -139,10 +147,4 @@ func instructions(p bpf.Program) []instruction {
 		list[i] = instruction{in.Code, in.Jt, in.Jf, in.K}
 	}
 	return list
-}
-
-// digestOf is how a program is named to people.
-func digestOf(p bpf.Program) string {
-	digest := p.Digest()
-	return hex.EncodeToString(digest[:])
 }

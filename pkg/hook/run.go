@@ -295,23 +295,7 @@ func (r *Result) install(ctx context.Context, installer installer, f *filter.Fil
 // Installable returns f in the form that pkg/install takes. A flag that the
 // running kernel does not have is an error.
 func Installable(f *filter.Filter) (install.Filter, error) {
-	var names []string // nil: the default
-	if !f.Flags.Unset {
-		names = []string{}
-		for _, flag := range [...]struct {
-			on   bool
-			flag install.Flags
-		}{
-			{f.Flags.Log, install.Log},
-			{f.Flags.SpecAllow, install.SpecAllow},
-			{f.Flags.WaitKillableRecv, install.WaitKillableRecv},
-		} {
-			if flag.on {
-				names = append(names, flag.flag.String())
-			}
-		}
-	}
-	flags, err := install.ParseFlags(names)
+	flags, err := install.ParseFlags(f.FlagNames())
 	if f.Listener != nil {
 		flags |= install.NewListener
 	}
