@@ -14,11 +14,11 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// Profiles of the tests. "deny" denies unshare, and clone by its argument.
+// Profiles of the tests. "deny" denies unshare, and mmap by its argument.
 const (
 	denyProfile = `{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],"syscalls":[
 		{"names":["unshare"],"action":"SCMP_ACT_ERRNO","errnoRet":7},
-		{"names":["clone"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":40,"op":"SCMP_CMP_EQ"}]}]}`
+		{"names":["mmap"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":40,"op":"SCMP_CMP_EQ"}]}]}`
 	allowProfile = `{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],"syscalls":[{"names":["unshare"],"action":"SCMP_ACT_ERRNO","errnoRet":8}]}`
 	oddProfile   = `{"defaultAction":"SCMP_ACT_ALLOW","vendor":1,"syscalls":[{"names":["unshare","nosuchcall"],"action":"SCMP_ACT_ERRNO"}]}`
 )
@@ -133,9 +133,9 @@ func TestRun(t *testing.T) {
 		{args: "cache --profile @cut.json", code: 1, stderr: `cut.json`},
 		{args: "cache --filter @deny.bpf --arch vax", code: 64, stderr: `--arch: unknown`},
 
-		{args: "explain --arch x86_64 @deny.json clone clone(40) clone(0x100000028) unshare read x86:read 9999", stdout: strings.Join([]string{
-			`^x86_64:clone:`, `  arg0 == 0x28: ERRNO\(1\): rule 1`, `  otherwise: ALLOW: default action`,
-			`x86_64:clone\(0x28\): ERRNO\(1\): rule 1`, `x86_64:clone\(0x100000028\): ALLOW: default action`,
+		{args: "explain --arch x86_64 @deny.json mmap mmap(40) mmap(0x100000028) unshare read x86:read 9999", stdout: strings.Join([]string{
+			`^x86_64:mmap:`, `  arg0 == 0x28: ERRNO\(1\): rule 1`, `  otherwise: ALLOW: default action`,
+			`x86_64:mmap\(0x28\): ERRNO\(1\): rule 1`, `x86_64:mmap\(0x100000028\): ALLOW: default action`,
 			`x86_64:unshare: ERRNO\(7\): rule 0`, `x86_64:read: ALLOW: default action`,
 			`x86:read: KILL_THREAD: the profile does not list the architecture`, `x86_64:9999: ALLOW: default action`, `$`}, "\n")},
 		{args: "explain --arch x86_64 builtin:docker 9999", stdout: `^x86_64:9999: ERRNO\(38\): newer than every call that the profile names\n$`},
@@ -147,7 +147,7 @@ func TestRun(t *testing.T) {
 		{args: "explain @cut.json read", code: 1, stderr: `cut.json`},
 
 		{args: "diff --arch x86_64 @deny.json @config.json"},
-		{args: "diff --arch x86_64 @deny.json @allow.json", code: 1, stdout: `^x86_64:clone\(0x28\): ERRNO\(1\), ALLOW\nx86_64:unshare: ERRNO\(7\), ERRNO\(8\)\n$`},
+		{args: "diff --arch x86_64 @deny.json @allow.json", code: 1, stdout: `^x86_64:mmap\(0x28\): ERRNO\(1\), ALLOW\nx86_64:unshare: ERRNO\(7\), ERRNO\(8\)\n$`},
 		{args: "diff @deny.json", code: 64, stderr: `accepts 2 arg`},
 		{args: "diff @deny.json @none.json", code: 3, stderr: `no such file`},
 		{args: "diff @cut.json @deny.json", code: 3, stderr: `cut.json`},
