@@ -178,7 +178,7 @@ func statistics(policy *spec.Policy, program bpf.Program, version spec.KernelVer
 	for i, table := range tables {
 		for _, a := range arch.All() {
 			if a.Audit == tokens[i] && (a.NumberBase != arch.X32Bit || hasX32(&policy.Tokens[i], policy.Other)) {
-				list = append(list, precompute.Count(table, a, kernel))
+				list = append(list, precompute.Count(a, kernel, table))
 			}
 		}
 	}

@@ -42,11 +42,11 @@ func (k *Kernel) table(token uint32) *KernelTable {
 	return nil
 }
 
-// Serves reports whether the kernel answers call nr of the architecture from
-// its cache, or without any filter, if o is what the filters do with it.
-func (k *Kernel) Serves(token, nr uint32, o Outcome) bool {
+// Serves reports whether the kernel lets call nr of the architecture pass
+// without running a filter; cached says that it would find so of every filter.
+func (k *Kernel) Serves(token, nr uint32, cached bool) bool {
 	t := k.table(token)
-	return t != nil && nr < uint32(t.Size) && (o.Cached() || slices.Contains(t.Always, nr))
+	return t != nil && nr < uint32(t.Size) && (cached || slices.Contains(t.Always, nr))
 }
 
 // ErrNoCache says that a kernel does not cache constant actions.

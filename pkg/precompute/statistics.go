@@ -1,6 +1,9 @@
 package precompute
 
-import "seccomp-hook/pkg/arch"
+import (
+	"seccomp-hook/pkg/arch"
+	"seccomp-hook/pkg/bpf"
+)
 
 // Statistics counts what a filter, or a chain of them, does with the calls of
 // one architecture. Their names are those of the annotations
@@ -20,16 +23,22 @@ type Statistics struct {
 	Total int `json:"total"`
 }
 
-// Count counts the calls of a, by their names in package arch, in a table for
-// a's token, on kernel k.
-func Count(t *Table, a *arch.Arch, k Kernel) Statistics {
+// Count counts the calls that package arch has for a. Of each of the filters, the
+// oldest first, it takes the table for a's token.
+func Count(a *arch.Arch, k Kernel, filters ...*Table) Statistics {
 	s := Statistics{Arch: a.Name}
 	for nr := range a.Calls() {
-		o := t.Lookup(nr)
-		if k.Serves(a.Audit, nr, o) {
+		cached := true
+		chain := verdict{ret: bpf.RetAllow, filter: -1, constant: true}
+		for i, t := range filters {
+			o := t.lookup(nr)
+			cached = cached && o.unpack().Cached()
+			chain = verdictOf(o, i).over(chain)
+		}
+		if k.Serves(a.Audit, nr, cached) {
 			s.Cached++
 		}
-		if o.Constant {
+		if chain.constant {
 			s.Constant++
 		} else {
 			s.Dynamic++

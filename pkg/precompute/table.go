@@ -99,8 +99,15 @@ var workspace = sync.Pool{New: func() any { return new(emulator) }}
 func (t *Table) Token() uint32 { return t.token }
 
 // Lookup returns the outcome for call number nr.
-func (t *Table) Lookup(nr uint32) Outcome {
-	return t.resolve(t.outcomes[t.find(nr)], nr).unpack()
+func (t *Table) Lookup(nr uint32) Outcome { return t.lookup(nr).unpack() }
+
+func (t *Table) lookup(nr uint32) outcome {
+	o := t.outcomes[t.find(nr)]
+	if o&flagComputed != 0 {
+		e := emulator{program: t.program, token: t.token}
+		return e.lookup(nr)
+	}
+	return o
 }
 
 // find returns the index of the range that nr is in.
@@ -114,15 +121,6 @@ func (t *Table) find(nr uint32) int {
 		}
 	}
 	return low
-}
-
-// resolve returns o, or the outcome of nr where o is a computed one.
-func (t *Table) resolve(o outcome, nr uint32) outcome {
-	if o&flagComputed != 0 {
-		e := emulator{program: t.program, token: t.token}
-		return e.lookup(nr)
-	}
-	return o
 }
 
 // Range is the call numbers from First to Last, both included, with one
