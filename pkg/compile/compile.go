@@ -15,8 +15,8 @@ const Version = "1"
 // Options say what to optimise for. The zero value is the default.
 type Options struct {
 	Optimize Goal
-	// Weights, where not nil, replaces the built-in table of how often calls
-	// are made.
+	// Weights, where not nil, says how often calls are made, and takes
+	// precedence over the goal's own table.
 	Weights *Weights
 }
 
@@ -89,7 +89,7 @@ func Compile(p *spec.Policy, o Options) (bpf.Program, error) {
 	goal := balances[o.Optimize]
 	tree := &search{code: c}
 	b := &builder{
-		policy: p, code: c, goal: goal, search: tree, second: &search{code: c},
+		policy: p, code: c, goal: goal, weights: o.Weights, search: tree, heirs: &search{code: c},
 		planner: &planner{
 			diagrams: newDiagrams(), code: c, search: tree, endian: p.Endian, goal: goal,
 			plans: map[function]plan{}, inBits: map[function]plan{},

@@ -12,13 +12,18 @@ const maxSkip = 255
 // the distances.
 //
 // It writes the program from its end: every step follows its successors, so
-// their places are known when it is written, and a jump that would be too long
-// gets what it needs right behind it: a copy of the RET it leads to, or else a
-// JA.
+// their places are known when it is written. What is too far away is brought
+// near right then: a RET by a copy, since that costs no more than a jump to it,
+// anything else by a JA, and the other steps in reach use these too.
 func layout(s steps) bpf.Program {
-	w := &writer{steps: s, place: make([]int, len(s)), size: make([]int, len(s))}
-	for i := range w.place {
-		w.place[i] = unplaced
+	w := &writer{steps: s, place: make([]int, len(s)), size: make([]int, len(s)), before: make([]ref, len(s))}
+	for i := range s {
+		w.place[i], w.before[i] = unplaced, none
+	}
+	for i := range s {
+		if !s[i].branches() && s[i].then != none {
+			w.before[s[i].then] = ref(i)
+		}
 	}
 	w.write(ref(len(s) - 1))
 	p := make(bpf.Program, len(w.reversed))
@@ -36,6 +41,9 @@ type writer struct {
 	reversed []bpf.Instruction
 	place    []int // of each step's latest copy
 	size     []int // steps under each step, as a tree; 0 where not yet known
+	// before is a step, if there is any, that leads to this one and cannot
+	// jump. If there are several it is the first to be executed.
+	before []ref
 }
 
 // write places r, after everything that it leads to, unless it has a place.
@@ -47,8 +55,11 @@ func (w *writer) write(r ref) {
 	switch {
 	case s.then == none:
 		w.emit(r, bpf.Instruction{Code: s.op, K: s.k})
-	case s.otherwise == none:
+	case !s.branches():
 		w.write(s.then)
+		if w.place[r] != unplaced {
+			return // right before s.then
+		}
 		w.adjoin(s.then)
 		w.emit(r, bpf.Instruction{Code: s.op, K: s.k})
 	default:
@@ -60,12 +71,11 @@ func (w *writer) write(r ref) {
 		}
 		w.write(far)
 		w.write(near)
-		// The reach of one side shrinks by the instruction that the other one
-		// may need, so look at both until nothing has to be added.
-		for w.reach(near) || w.reach(far) {
-			continue
-		}
-		w.emit(r, bpf.Instruction{Code: s.op, Jt: w.skip(s.then), Jf: w.skip(s.otherwise), K: s.k})
+		w.branch(r)
+	}
+	// The one way for that step to need no JA.
+	if before := w.before[r]; before != none {
+		w.write(before)
 	}
 }
 
@@ -74,14 +84,30 @@ func (w *writer) emit(r ref, in bpf.Instruction) {
 	w.place[r] = len(w.reversed) - 1
 }
 
+// branch writes the conditional jump r.
+func (w *writer) branch(r ref) {
+	s := w.steps[r]
+	// The reach of one side shrinks by the instruction that the other one may
+	// need, so look at both until nothing has to be added.
+	for w.reach(s.then) || w.reach(s.otherwise) {
+		continue
+	}
+	w.emit(r, bpf.Instruction{Code: s.op, Jt: uint8(w.distance(s.then)), Jf: uint8(w.distance(s.otherwise)), K: s.k})
+}
+
 // distance returns how many instructions lie between a step written now and r.
 func (w *writer) distance(r ref) int { return len(w.reversed) - 1 - w.place[r] }
 
-func (w *writer) skip(r ref) uint8 { return uint8(w.distance(r)) }
-
-// adjoin makes sure that a step written now is followed by r.
+// adjoin makes sure that a step written now is followed by r: by a copy of it
+// where that can be, which is as long as a jump and executes one instruction
+// less.
 func (w *writer) adjoin(r ref) {
-	if w.distance(r) != 0 {
+	s := w.steps[r]
+	switch {
+	case w.distance(r) == 0:
+	case s.branches() && w.distance(s.then) <= maxSkip && w.distance(s.otherwise) <= maxSkip:
+		w.branch(r)
+	default:
 		w.bridge(r)
 	}
 }

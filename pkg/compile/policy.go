@@ -7,31 +7,21 @@ import (
 	"seccomp-hook/pkg/spec"
 )
 
-// highHalf is the first number of x32 (__X32_SYSCALL_BIT): the numbers from
-// there to 0x7fffffff are, but for that bit, those below.
-const highHalf = 0x40000000
-
 // builder turns a policy into code.
 type builder struct {
 	policy  *spec.Policy
 	code    *code
 	planner *planner
 	search  *search
-	second  *search // while search is in use
+	heirs   *search // for numbers that inherit while search is in use
 	goal    balance
+	weights *Weights
 	bases   []base
-}
-
-// base is a finished search that others may lead into: the number in A is
-// found from root on, whatever number of arms it is.
-type base struct {
-	arms []arm
-	root ref
 }
 
 // build returns the first step of the program.
 func (b *builder) build() ref {
-	weighed := weigh(b.policy, b.goal)
+	weighed := weigh(b.policy, b.goal, b.weights)
 	arms := b.verdicts(weighed)
 	tokens := make([]arm, 0, len(arms))
 	for i := range arms {
@@ -130,5 +120,13 @@ func (b *builder) dispatch(tokens []arm) ref {
 func (b *builder) token(arms []arm) ref {
 	arms = merge(arms)
 	b.search.perTest = b.goal.perInstruction
-	return b.search.build(arms).root
+	if root, ok := b.inherit(arms); ok {
+		return root
+	}
+	if root, ok := b.halves(arms); ok {
+		return root
+	}
+	root := b.search.build(arms).root
+	b.bases = append(b.bases, base{arms, root})
+	return root
 }

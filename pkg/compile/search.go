@@ -103,8 +103,7 @@ func (s *search) build(arms []arm) outcome {
 	if len(arms) > maxArms {
 		return s.halve(arms)
 	}
-	s.arms = arms
-	s.solve()
+	s.solve(arms)
 	c := s.cell(0, len(arms)-1)
 	return outcome{s.emit(0, len(arms)-1), c.cost - s.perTest*float64(c.tests), int(c.tests)}
 }
@@ -146,9 +145,11 @@ func (s *search) halve(arms []arm) outcome {
 
 func (s *search) cell(i, j int) *cell { return &s.cells[i*len(s.arms)+j] }
 
-// solve fills the table.
-func (s *search) solve() {
-	n := len(s.arms)
+// solve fills the table for the given arms, of which neighbours differ. The
+// trees can then be had from emit, and an arm may be led elsewhere before.
+func (s *search) solve(arms []arm) {
+	s.arms = arms
+	n := len(arms)
 	s.weight = append(s.weight[:0], 0)
 	for _, a := range s.arms {
 		s.weight = append(s.weight, s.weight[len(s.weight)-1]+a.weight)
@@ -328,14 +329,16 @@ func (s *search) bits(i, j int) (mask uint32, setArm int, ok bool) {
 			setArm = i + 1
 		}
 		ok = mask != 0
+		used := uint32(0)
 		for k := i; k <= j && ok; k++ {
 			if a := &s.arms[k]; a.to != clear {
+				used |= anyBit(a.first, a.last)
 				free, some := withoutBits(a.first, mask)
 				ok = !some || free > a.last
 			}
 		}
 		if ok {
-			return mask, setArm, true
+			return mask & used, setArm, true
 		}
 	}
 	return 0, 0, false
