@@ -43,10 +43,12 @@ type decoder struct {
 	held []string
 }
 
-// step is one step from a value to one within it.
+// step is one step from a value to one within it: to a property of an object,
+// or an element of an array.
 type step struct {
-	key   string
-	index int // of an element; where key is ""
+	key     string
+	index   int
+	element bool
 }
 
 // property is one property of an object that reads into a T.
@@ -72,8 +74,10 @@ func (d *decoder) where() string {
 	var b strings.Builder
 	for i, s := range d.path {
 		switch {
-		case s.key == "":
+		case s.element:
 			fmt.Fprintf(&b, "[%d]", s.index)
+		case !isWord(s.key):
+			fmt.Fprintf(&b, "[%q]", s.key)
 		case i > 0:
 			b.WriteString("." + s.key)
 		default:
@@ -81,6 +85,16 @@ func (d *decoder) where() string {
 		}
 	}
 	return b.String()
+}
+
+// isWord reports whether key can stand in a path as it is.
+func isWord(key string) bool {
+	for _, c := range []byte(key) {
+		if c != '_' && (c < '0' || '9' < c) && (c < 'A' || 'Z' < c) && (c < 'a' || 'z' < c) {
+			return false
+		}
+	}
+	return key != ""
 }
 
 // space skips white space and returns the byte after it, 0 at the end.
@@ -210,7 +224,7 @@ func (d *decoder) array(element func(i int) error) error {
 		return nil
 	}
 	for i := 0; ; i++ {
-		d.path = append(d.path, step{index: i})
+		d.path = append(d.path, step{index: i, element: true})
 		if err := element(i); err != nil {
 			return err
 		}

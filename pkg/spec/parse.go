@@ -82,6 +82,7 @@ var fileProperties = func() []property[file] {
 
 var processProperties = []property[file]{
 	{"capabilities", func(d *decoder, f *file) error {
+		f.Bounding = []string{} // a set that is not listed is empty
 		return readObject(d, f, capabilityProperties, nil)
 	}},
 }

@@ -71,6 +71,8 @@ func TestParseErrors(t *testing.T) {
 		{`{"syscalls": [{"errno": "EWHATEVER"}]}`, `syscalls[0].errno: unknown errno "EWHATEVER"`},
 		{`{"defaultAction": truth}`, "a string expected"},
 		{`{"x": truth, "syscalls": []}`, "x: 't' found, a value expected"},
+		{`{"a\nb": {"": 1x}}`, "line 1, column 16: [\"a\\nb\"]: 'x' found, ',' or '}' expected"},
+		{`{"a b": {"": x}}`, "[\"a b\"][\"\"]: 'x' found, a value expected"},
 		{`{"x": 1., "syscalls": []}`, "x: ',' found, a digit expected"},
 		{`{"x": ` + strings.Repeat("[", 100000), "nested more than 10000 deep"},
 	} {
@@ -112,6 +114,20 @@ func TestUnknownProperties(t *testing.T) {
 		"process": {"args": ["sh"], "capabilities": {"bounding": ["CAP_KILL"], "effective": []}}}`)
 	if len(p.Warnings) > 0 || !reflect.DeepEqual(p.Bounding, []string{"CAP_KILL"}) {
 		t.Errorf("warnings %v, bounding set %v", p.Warnings, p.Bounding)
+	}
+}
+
+func TestBoundingSet(t *testing.T) {
+	for process, want := range map[string][]string{
+		`{}`:                     nil,
+		`{"capabilities": null}`: nil,
+		`{"capabilities": {}}`:   {},
+		`{"capabilities": {"effective": ["CAP_KILL"], "bounding": ["CAP_CHOWN"]}}`: {"CAP_CHOWN"},
+	} {
+		p := mustParse(t, `{"ociVersion": "1.2.0", "process": `+process+`}`)
+		if !reflect.DeepEqual(p.Bounding, want) {
+			t.Errorf("%s: %#v, want %#v", process, p.Bounding, want)
+		}
 	}
 }
 

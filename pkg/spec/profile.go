@@ -57,7 +57,7 @@ type Profile struct {
 
 	// Bounding is process.capabilities.bounding of a config.json: the
 	// capabilities that Docker-format rules of a container depend on. It is
-	// nil where config.json does not say, and in the other forms.
+	// nil where config.json has no capabilities, and in the other forms.
 	Bounding []string
 
 	// Warnings are what reading found. Resolve adds more.
