@@ -70,6 +70,10 @@ test-engines: tools build ## Run Docker Engine and Podman with seccomp-runc and 
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	hack/fuzz.sh $(FUZZTIME)
 
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
 ##@ Develop
 
 .PHONY: generate
