@@ -56,8 +56,9 @@ type weighing struct {
 	total  float64
 }
 
-// weigh returns what p's calls weigh, token by token.
-func weigh(p *spec.Policy, goal balance, weights *Weights) []weighing {
+// weigh returns what p's calls weigh, token by token. constant returns what the
+// j-th range of the i-th token returns, if it looks at no argument.
+func weigh(p *spec.Policy, goal balance, weights *Weights, constant func(i, j int) (bpf.Return, bool)) []weighing {
 	all := 0.0
 	list := make([]weighing, len(p.Tokens))
 	for i := range p.Tokens {
@@ -78,19 +79,17 @@ func weigh(p *spec.Policy, goal balance, weights *Weights) []weighing {
 			if a.NumberBase == x32Bit {
 				factor *= x32
 			}
-			at := 0
+			at, before := 0, -1
+			var kind kindOfCall
 			for nr, call := range a.Calls() {
 				for t.Ranges[at].Last < nr {
 					at++
 				}
-				v := &t.Ranges[at].Verdict
-				weight, given := weights.of(a, i == 0, nr, call)
-				if !given {
-					weight = goal.guess(v, a, call)
-				} else if cacheable(v, a) {
-					weight *= goal.cached
+				if at != before {
+					kind, before = kindOf(a, constant, i, at), at
 				}
-				w.ranges[at] += factor * weight
+				weight, given := weights.of(a, i == 0, nr, call)
+				w.ranges[at] += factor * goal.weight(kind, call, weight, given)
 			}
 		}
 		for _, weight := range w.ranges {
@@ -107,23 +106,44 @@ func weigh(p *spec.Policy, goal balance, weights *Weights) []weighing {
 	return list
 }
 
-// guess returns the weight of a call that no file gives one.
-func (b balance) guess(v *spec.Verdict, a *arch.Arch, call arch.Call) float64 {
-	weight := 1.0
-	if cacheable(v, a) {
-		return b.cached
+// kindOfCall is what the weight of a call depends on besides its name.
+type kindOfCall uint8
+
+const (
+	uncached kindOfCall = iota
+	cached
+	checked
+)
+
+func kindOf(a *arch.Arch, constant func(i, j int) (bpf.Return, bool), i, j int) kindOfCall {
+	switch result, ok := constant(i, j); {
+	case !ok:
+		return checked
+	case result == bpf.RetAllow && a.NumberBase != x32Bit:
+		// The cache has a table for the native and one for the compat
+		// architecture, none for x32.
+		return cached
 	}
-	if len(v.Rules) > 0 {
+	return uncached
+}
+
+// weight returns the weight of a call, which a file may have given.
+func (b balance) weight(kind kindOfCall, call arch.Call, given float64, ok bool) float64 {
+	if kind == cached {
+		if !ok {
+			given = 1
+		}
+		return given * b.cached
+	}
+	if ok {
+		return given
+	}
+	weight := 1.0
+	if kind == checked {
 		weight = b.checked
 	}
 	if b.frequent {
 		weight *= frequency(call)
 	}
 	return weight
-}
-
-// cacheable reports whether the kernel's cache may serve a call. It has a table
-// for the native and one for the compat architecture, none for x32.
-func cacheable(v *spec.Verdict, a *arch.Arch) bool {
-	return len(v.Rules) == 0 && v.Default == bpf.RetAllow && a.NumberBase != x32Bit
 }

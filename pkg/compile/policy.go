@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"slices"
 
 	"seccomp-hook/pkg/bpf"
@@ -21,85 +22,86 @@ type builder struct {
 
 // build returns the first step of the program.
 func (b *builder) build() ref {
-	weighed := weigh(b.policy, b.goal, b.weights)
-	arms := b.verdicts(weighed)
-	tokens := make([]arm, 0, len(arms))
-	for i := range arms {
-		tokens = append(tokens, arm{
-			first: b.policy.Tokens[i].Audit, last: b.policy.Tokens[i].Audit,
-			to:     b.code.load(bpf.OffNr, b.token(arms[i])),
-			weight: weighed[i].total,
-		})
+	verdicts := b.read()
+	weights := weigh(b.policy, b.goal, b.weights, func(i, j int) (bpf.Return, bool) {
+		f := verdicts[i][j].function
+		if f == noFunction || b.planner.diagrams.nodes[f].level != constant {
+			return 0, false
+		}
+		return b.planner.diagrams.nodes[f].result, true
+	})
+	b.plan(verdicts, weights)
+	tokens := make([]arm, len(verdicts))
+	for i := range tokens {
+		t := &b.policy.Tokens[i]
+		arms := make([]arm, len(t.Ranges))
+		for j := range arms {
+			arms[j] = arm{t.Ranges[j].First, t.Ranges[j].Last, verdicts[i][j].root, weights[i].ranges[j]}
+		}
+		tokens[i] = arm{t.Audit, t.Audit, b.code.load(bpf.OffNr, b.token(arms)), weights[i].total}
 	}
 	return b.code.load(bpf.OffArch, b.dispatch(tokens))
 }
 
-// verdicts returns for each token the arms of the search for a number, with
-// code for every verdict.
-func (b *builder) verdicts(weighed []weighing) [][]arm {
-	read := newReader(b.planner.diagrams)
-	// A verdict is a function or, where that would be too much work, its
-	// rules one after the other.
-	type wanted struct {
-		function function
-		share    float64
-	}
-	var functions []wanted
-	index := map[function]int{}
-	arms := make([][]arm, len(b.policy.Tokens))
-	of := make([][]function, len(b.policy.Tokens))
-	for i := range b.policy.Tokens {
-		t := &b.policy.Tokens[i]
-		arms[i] = make([]arm, len(t.Ranges))
-		of[i] = make([]function, len(t.Ranges))
-		for j := range t.Ranges {
-			r := &t.Ranges[j]
-			a := &arms[i][j]
-			*a = arm{first: r.First, last: r.Last, weight: weighed[i].ranges[j]}
-			f, err := read.verdict(&r.Verdict)
+// verdict is what the calls of one range get: a function, or code already
+// where that would be too much work.
+type verdict struct {
+	function function
+	root     ref
+}
+
+// read returns the policy's verdicts, by token and range.
+func (b *builder) read() [][]verdict {
+	r := newReader(b.planner.diagrams)
+	verdicts := make([][]verdict, len(b.policy.Tokens))
+	for i := range verdicts {
+		ranges := b.policy.Tokens[i].Ranges
+		verdicts[i] = make([]verdict, len(ranges))
+		for j := range ranges {
+			f, err := r.verdict(&ranges[j].Verdict)
 			if err != nil {
-				of[i][j] = noFunction
-				a.to = b.code.rules(b.policy.Endian, &r.Verdict)
+				verdicts[i][j] = verdict{noFunction, b.code.rules(b.policy.Endian, &ranges[j].Verdict)}
 				continue
 			}
-			of[i][j] = f
-			at, known := index[f]
-			if !known {
-				at = len(functions)
-				index[f] = at
-				functions = append(functions, wanted{function: f})
+			verdicts[i][j].function = f
+		}
+	}
+	return verdicts
+}
+
+// plan makes code for all functions. Those that are called most choose first
+// among the shapes of what they share with others.
+func (b *builder) plan(verdicts [][]verdict, weights []weighing) {
+	share := make([]float64, len(b.planner.diagrams.nodes))
+	var functions []function
+	for i := range verdicts {
+		for j, v := range verdicts[i] {
+			if v.function == noFunction {
+				continue
 			}
-			functions[at].share += a.weight
+			if share[v.function] == 0 {
+				functions = append(functions, v.function)
+			}
+			share[v.function] += weights[i].ranges[j]
 		}
 	}
-	// The calls that are made most choose first among the shapes of what they
-	// share with others.
-	slices.SortStableFunc(functions, func(a, b wanted) int {
-		switch {
-		case a.share > b.share:
-			return -1
-		case a.share < b.share:
-			return 1
-		}
-		return 0
-	})
-	for _, w := range functions {
-		b.planner.plan(w.function, w.share)
+	slices.SortStableFunc(functions, func(f, g function) int { return cmp.Compare(share[g], share[f]) })
+	for _, f := range functions {
+		b.planner.plan(f, share[f])
 	}
-	for i := range arms {
-		for j := range arms[i] {
-			if f := of[i][j]; f != noFunction {
-				arms[i][j].to = b.planner.plans[f].root
+	for i := range verdicts {
+		for j := range verdicts[i] {
+			if v := &verdicts[i][j]; v.function != noFunction {
+				v.root = b.planner.plans[v.function].root
 			}
 		}
 	}
-	return arms
 }
 
 // dispatch returns the search for the token in A.
 func (b *builder) dispatch(tokens []arm) ref {
 	other := b.code.ret(b.policy.Other)
-	slices.SortFunc(tokens, func(a, b arm) int { return compare(a.first, b.first) })
+	slices.SortFunc(tokens, func(a, b arm) int { return cmp.Compare(a.first, b.first) })
 	arms := make([]arm, 0, 2*len(tokens)+1)
 	next := uint64(0)
 	for _, t := range tokens {

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"math/bits"
@@ -230,10 +231,7 @@ func (r *reader) readWord(terms []term, otherwise bpf.Return, l level) (function
 		pieces = cut(pieces, piece{0, ^uint32(0), t, i}, l)
 	}
 	slices.SortFunc(pieces, func(a, b piece) int {
-		if a.first != b.first {
-			return compare(a.first, b.first)
-		}
-		return a.index - b.index
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.index, b.index))
 	})
 	// The word is cut where a piece begins and behind where one ends.
 	cuts := make([]uint32, 1, 2*len(pieces)+1)
@@ -274,13 +272,6 @@ func (r *reader) readWord(terms []term, otherwise bpf.Return, l level) (function
 		runs = append(runs, run{last, to})
 	}
 	return r.diagrams.word(l, runs), nil
-}
-
-func compare(a, b uint32) int {
-	if a < b {
-		return -1
-	}
-	return 1
 }
 
 // insert puts p into its place by index.
