@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,7 +165,7 @@ func TestErrnoNames(t *testing.T) {
 
 func TestSizeLimit(t *testing.T) {
 	text := []byte(`{"defaultAction": "SCMP_ACT_ALLOW"}`)
-	padded := append(text, bytes.Repeat([]byte{' '}, spec.MaxSize-len(text))...)
+	padded := slices.Concat(text, bytes.Repeat([]byte{' '}, spec.MaxSize-len(text)))
 	if _, err := spec.Parse(padded, "test"); err != nil {
 		t.Errorf("at the limit: %v", err)
 	}
