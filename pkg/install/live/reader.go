@@ -206,7 +206,7 @@ func (r *Reader) iterate(tid int) ([]byte, error) {
 	// Package link of cilium/ebpf makes iterators over maps only; these are
 	// the structs of <linux/bpf.h>.
 	info := struct{ tid, pid, pidfd, _ uint32 }{tid: uint32(tid)}
-	link, err := bpf(unix.BPF_LINK_CREATE, &struct {
+	link, err := bpfCall(unix.BPF_LINK_CREATE, &struct {
 		program, target, attach, flags uint32
 		info                           unsafe.Pointer
 		size, _                        uint32
@@ -218,7 +218,7 @@ func (r *Reader) iterate(tid int) ([]byte, error) {
 		return nil, fmt.Errorf("attach iterator: %w", permission(err))
 	}
 	defer link.Close()
-	iter, err := bpf(unix.BPF_ITER_CREATE, &struct{ link, flags uint32 }{link: uint32(link.Fd())})
+	iter, err := bpfCall(unix.BPF_ITER_CREATE, &struct{ link, flags uint32 }{link: uint32(link.Fd())})
 	runtime.KeepAlive(link)
 	if err != nil {
 		return nil, fmt.Errorf("open iterator: %w", permission(err))
@@ -227,8 +227,8 @@ func (r *Reader) iterate(tid int) ([]byte, error) {
 	return io.ReadAll(iter)
 }
 
-// bpf makes a bpf(2) call that returns a file descriptor.
-func bpf[T any](command int, attr *T) (*os.File, error) {
+// bpfCall makes a bpf(2) call that returns a file descriptor.
+func bpfCall[T any](command int, attr *T) (*os.File, error) {
 	fd, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(command), uintptr(unsafe.Pointer(attr)), unsafe.Sizeof(*attr))
 	if errno != 0 {
 		return nil, errno

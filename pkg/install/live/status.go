@@ -17,6 +17,8 @@ type Status struct {
 	Mode       int    // Seccomp: 0 disabled, 1 strict, 2 filter
 	Filters    int    // Seccomp_filters (Linux 5.9), -1 where the kernel does not say
 	NoNewPrivs bool
+
+	tracer int // TracerPid
 }
 
 // ReadStatus reads the status of a thread. The error is ErrNoThread where there
@@ -43,6 +45,8 @@ func ReadStatus(tid int) (Status, error) {
 			s.Filters = number
 		case "NoNewPrivs":
 			s.NoNewPrivs = number == 1
+		case "TracerPid":
+			s.tracer = number
 		}
 	}
 	return s, nil

@@ -1,0 +1,146 @@
+//go:build linux
+
+package live
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/bpf"
+)
+
+// Program is a filter program that a thread has.
+type Program struct {
+	bpf.Program
+	// Log is SECCOMP_FILTER_FLAG_LOG, the only flag that the kernel tells
+	// (PTRACE_SECCOMP_GET_METADATA, Linux 4.16).
+	Log bool
+}
+
+// Programs reads the filters of a thread, the oldest first, as they were given
+// to the kernel. It attaches to the thread with ptrace and stops it for that
+// long. The error wraps ErrNoThread, ErrTraced or ErrPermission where they are
+// the reason; the caller's own threads cannot be read.
+func Programs(tid int) ([]Program, error) {
+	type result struct {
+		programs []Program
+		err      error
+	}
+	done := make(chan result)
+	go func() {
+		// Only the thread that attaches may ask. It is not unlocked, and so
+		// ends with the goroutine, and with it whatever it may still trace.
+		runtime.LockOSThread()
+		programs, err := readPrograms(tid)
+		done <- result{programs, err}
+	}()
+	r := <-done
+	if r.err != nil {
+		return nil, fmt.Errorf("live: thread %d: %w", tid, r.err)
+	}
+	return r.programs, nil
+}
+
+func readPrograms(tid int) (programs []Program, err error) {
+	if err := seize(tid); err != nil {
+		return nil, err
+	}
+	signal, err := interrupt(tid)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if _, e := ptrace(unix.PTRACE_DETACH, tid, 0, uintptr(signal)); e != nil && !errors.Is(e, unix.ESRCH) {
+			err = errors.Join(err, fmt.Errorf("detach: %w", e))
+		}
+	}()
+	for i := 0; ; i++ {
+		p, err := readProgram(tid, i)
+		switch {
+		case errors.Is(err, unix.ENOENT) || i == 0 && errors.Is(err, unix.EINVAL): // no more; none at all
+			return programs, nil
+		case err != nil:
+			return nil, fmt.Errorf("filter %d: %w", i, permission(err))
+		}
+		programs = append(programs, p)
+	}
+}
+
+// seize attaches to the thread without stopping it.
+func seize(tid int) error {
+	_, err := ptrace(unix.PTRACE_SEIZE, tid, 0, 0)
+	switch {
+	case errors.Is(err, unix.ESRCH):
+		return ErrNoThread
+	case errors.Is(err, unix.EPERM):
+		if s, err := ReadStatus(tid); err == nil && s.tracer != 0 {
+			return fmt.Errorf("%w, by process %d", ErrTraced, s.tracer)
+		}
+		return fmt.Errorf("attach: %w", permission(err))
+	case err != nil:
+		return fmt.Errorf("attach: %w", err)
+	}
+	return nil
+}
+
+// interrupt stops the thread. It returns the signal that was about to be
+// delivered, which the thread is owed, or 0.
+func interrupt(tid int) (unix.Signal, error) {
+	if _, err := ptrace(unix.PTRACE_INTERRUPT, tid, 0, 0); err != nil {
+		return 0, fmt.Errorf("stop: %w", err)
+	}
+	var status unix.WaitStatus
+	for {
+		_, err := unix.Wait4(tid, &status, unix.WALL|unix.WNOTHREAD, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("stop: %w", err)
+		case !status.Stopped():
+			return 0, ErrNoThread
+		case status>>16 != 0: // PTRACE_EVENT_STOP, for the interrupt or a stopped group
+			return 0, nil
+		}
+		return status.StopSignal(), nil
+	}
+}
+
+// readProgram reads filter number i of a stopped thread.
+func readProgram(tid, i int) (Program, error) {
+	n, err := ptrace(unix.PTRACE_SECCOMP_GET_FILTER, tid, uintptr(i), 0)
+	if err != nil {
+		return Program{}, err
+	}
+	// bpf.Instruction is struct sock_filter.
+	p := Program{Program: make(bpf.Program, n)}
+	if err := ptraceRead(unix.PTRACE_SECCOMP_GET_FILTER, tid, uintptr(i), unsafe.Pointer(unsafe.SliceData(p.Program))); err != nil {
+		return Program{}, err
+	}
+	metadata := struct{ index, flags uint64 }{index: uint64(i)} // struct seccomp_metadata
+	if err := ptraceRead(unix.PTRACE_SECCOMP_GET_METADATA, tid, unsafe.Sizeof(metadata), unsafe.Pointer(&metadata)); err == nil {
+		p.Log = metadata.flags&unix.SECCOMP_FILTER_FLAG_LOG != 0
+	}
+	return p, nil
+}
+
+// ptrace makes a request whose arguments are numbers.
+func ptrace(request, tid int, addr, data uintptr) (int, error) {
+	r, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), addr, data, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(r), nil
+}
+
+// ptraceRead makes a request that the kernel writes the answer of.
+func ptraceRead(request, tid int, addr uintptr, answer unsafe.Pointer) error {
+	if _, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), addr, uintptr(answer), 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+//go:build integration
+
+package integration
+
+import (
+	"errors"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/install/live"
+	"seccomp-hook/pkg/precompute"
+)
+
+// settle lets a puppet go: it waits in pause(2), untraced, until the test ends.
+// It has to end with the test, so its filters must allow what that takes:
+// nothing, as SIGKILL is no call.
+func (p *puppet) settle() {
+	p.t.Helper()
+	p.start(syscall64, unix.SYS_PAUSE, [6]uint64{})
+	if err := unix.PtraceDetach(p.tid); err != nil {
+		p.t.Fatalf("let puppet %d go: %v", p.tid, err)
+	}
+}
+
+// TestInspect looks at a process that nothing else traces.
+func TestInspect(t *testing.T) {
+	p := newPuppet(t)
+	oldest := bpf.Program{
+		bpf.Load(bpf.OffNr),
+		bpf.Jump(bpf.JEQ, 600, 0, 1),
+		bpf.Ret(bpf.Errno(7)),
+		bpf.Ret(bpf.RetAllow),
+	}
+	newest := bpf.Program{
+		bpf.Load(bpf.OffNr),
+		bpf.Jump(bpf.JEQ, unix.SYS_PERSONALITY, 0, 3),
+		bpf.Load(bpf.OffArgs),
+		bpf.Jump(bpf.JEQ, 0xffffffff, 0, 1),
+		bpf.Ret(bpf.Errno(1)),
+		bpf.Ret(bpf.RetAllow),
+	}
+	p.must(p.install(oldest, uint64(precompute.FlagLog)))
+	p.must(p.install(newest, uint64(precompute.FlagNewListener|precompute.FlagWaitKillableRecv)))
+	if _, err := live.Programs(p.tid); !errors.Is(err, live.ErrTraced) {
+		t.Errorf("a thread that is traced: %v", err)
+	}
+	p.settle()
+
+	programs, err := live.Programs(p.tid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []live.Program{{Program: oldest, Log: true}, {Program: newest}}
+	if !reflect.DeepEqual(programs, want) {
+		t.Errorf("programs %+v, want %+v", programs, want)
+	}
+
+	digest := newest.Digest()
+	in, err := live.Inspect(p.tid, live.InspectOptions{
+		Known:       func(d [32]byte) (string, bool) { return "builtin:docker", d == digest },
+		Disassemble: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !in.Cache.Agrees {
+		t.Errorf("cache: %+v", in.Cache)
+	}
+	if in.Mode != 2 || len(in.Filters) != 2 {
+		t.Fatalf("%+v", in)
+	}
+	for i, want := range []struct {
+		flags []string
+		store bool
+		lines int
+	}{{[]string{"log"}, false, 4}, {[]string{"wait-killable-recv", "listener"}, true, 6}} {
+		f := in.Filters[i]
+		if !reflect.DeepEqual(f.Flags, want.flags) || (f.Store != "") != want.store || len(f.Program) != want.lines || f.Length != want.lines {
+			t.Errorf("filter %d: %+v, want %+v", i, f, want)
+		}
+	}
+	both := in.Statistics[0]
+	if both.Arch != "x86_64" || both.Dynamic != 1 || both.Constant != both.Total-1 {
+		t.Errorf("statistics %+v", both)
+	}
+	if in.Filters[0].Statistics[0].Dynamic != 0 || in.Filters[0].Statistics[0].Cached != both.Cached+1 {
+		t.Errorf("statistics of filter 0 %+v, of both %+v", in.Filters[0].Statistics[0], both)
+	}
+	var text strings.Builder
+	if err := in.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s", text.String())
+	for _, line := range []string{"2 filters", "from the store: builtin:docker", "kernel's cache: as predicted", "1: if a == 0x258 goto 2 else 3"} {
+		if !strings.Contains(text.String(), line) {
+			t.Errorf("no %q in\n%s", line, text.String())
+		}
+	}
+}
+
+// TestInspectWithoutFilters looks at this very process's parent, which has
+// none.
+func TestInspectWithoutFilters(t *testing.T) {
+	in, err := live.Inspect(os.Getppid(), live.InspectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.Mode != 0 || len(in.Filters) != 0 || in.Cache.Unavailable == "" {
+		t.Errorf("%+v", in)
+	}
+}
+
+// TestInspectFaults asks for what is not there, or not to be had.
+func TestInspectFaults(t *testing.T) {
+	const nobody = 1 << 22 // the kernel's own limit of ids
+	if _, err := live.Inspect(nobody, live.InspectOptions{}); !errors.Is(err, live.ErrNoThread) {
+		t.Errorf("inspect: %v", err)
+	}
+	if _, err := live.Programs(nobody); !errors.Is(err, live.ErrNoThread) {
+		t.Errorf("programs: %v", err)
+	}
+	if _, err := newReader(t).Read(nobody); !errors.Is(err, live.ErrNoThread) {
+		t.Errorf("cache: %v", err)
+	}
+}
