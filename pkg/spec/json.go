@@ -36,16 +36,16 @@ type decoder struct {
 	profile string
 	text    string
 	pos     int
-	path    []step
+	path    []pathStep
 	// held is strings that belong to the objects and arrays being read: the
 	// keys of an object so far, the elements of an array. Those of an inner
 	// one are on top of those of the outer.
 	held []string
 }
 
-// step is one step from a value to one within it: to a property of an object,
+// pathStep is one step from a value to one within it: to a property of an object,
 // or an element of an array.
-type step struct {
+type pathStep struct {
 	key     string
 	index   int
 	element bool
@@ -185,7 +185,7 @@ func (d *decoder) object(member func(key string, pos int) error) error {
 		if err != nil {
 			return err
 		}
-		d.path = append(d.path, step{key: key})
+		d.path = append(d.path, pathStep{key: key})
 		if !d.hold(key, held, &many) {
 			return d.fail(pos, "duplicate property")
 		}
@@ -224,7 +224,7 @@ func (d *decoder) array(element func(i int) error) error {
 		return nil
 	}
 	for i := 0; ; i++ {
-		d.path = append(d.path, step{index: i, element: true})
+		d.path = append(d.path, pathStep{index: i, element: true})
 		if err := element(i); err != nil {
 			return err
 		}
