@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"sync"
+	"unsafe"
 
 	"seccomp-hook/pkg/bpf"
 )
@@ -94,6 +95,12 @@ func Tables(p bpf.Program, tokens ...uint32) ([]*Table, error) {
 
 // workspace keeps emulators, for the slices they have grown.
 var workspace = sync.Pool{New: func() any { return new(emulator) }}
+
+// Size returns how many bytes of memory the table takes, the program not
+// counted.
+func (t *Table) Size() int {
+	return int(unsafe.Sizeof(*t)) + len(t.firsts)*int(unsafe.Sizeof(t.firsts[0])) + len(t.outcomes)*int(unsafe.Sizeof(t.outcomes[0]))
+}
 
 // Token returns the AUDIT_ARCH_* token that the table is for.
 func (t *Table) Token() uint32 { return t.token }
