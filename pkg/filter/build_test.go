@@ -247,6 +247,13 @@ func TestStoreFilter(t *testing.T) {
 	if !reflect.DeepEqual(first.Filter, second.Filter) {
 		t.Errorf("stored %+v, got %+v", first.Filter, second.Filter)
 	}
+	// By its program.
+	if f, err := s.Find(first.Filter.Program.Digest()); err != nil || !reflect.DeepEqual(f, first.Filter) {
+		t.Errorf("Find() = %+v, %v", f, err)
+	}
+	if f, err := s.Find([32]byte{}); err != nil || f != nil {
+		t.Errorf("Find() of what is not there: %+v, %v", f, err)
+	}
 	// A damaged entry is told, and made anew.
 	change(t, s.path(s.names(t)[0]), func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
 	third, err := s.Filter(r)

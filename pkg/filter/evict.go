@@ -2,7 +2,6 @@ package filter
 
 import (
 	"errors"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -15,11 +14,11 @@ import (
 // writing it any more.
 const abandoned = time.Minute
 
-// entry is a stored Filter by its file.
+// entry is a file of the store.
 type entry struct {
 	name string
 	size int64
-	used time.Time
+	used time.Time // for the last time
 }
 
 // evict removes the entries that were not used for longest until the store is
@@ -27,20 +26,20 @@ type entry struct {
 // the store's are let alone: the published state of a container whose id is
 // "store" is in the same directory.
 func (s *Store) evict(now time.Time) error {
-	entries, err := s.entries(now)
+	entries, err := s.entries()
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		if order := b.used.Compare(a.used); order != 0 {
-			return order // the newest first
-		}
-		return strings.Compare(a.name, b.name)
-	})
 	var size int64
-	for i, e := range entries {
-		size += e.size
-		if i < s.limit.entries && size <= s.limit.bytes {
+	kept := 0
+	for _, e := range entries {
+		if isKey(e.name) {
+			size += e.size
+			kept++
+			if kept <= s.limit.entries && size <= s.limit.bytes {
+				continue
+			}
+		} else if now.Sub(e.used) <= abandoned {
 			continue
 		}
 		if err := s.remove(e.name); err != nil && !errors.Is(err, unix.ENOENT) {
@@ -50,8 +49,9 @@ func (s *Store) evict(now time.Time) error {
 	return nil
 }
 
-// entries lists the store, and removes what writers have abandoned.
-func (s *Store) entries(now time.Time) ([]entry, error) {
+// entries lists the store's files, what is being written included, the one that
+// was used last first.
+func (s *Store) entries() ([]entry, error) {
 	// A descriptor of its own, as the position of s.dir is shared by all users
 	// of the Store.
 	fd, err := unix.Openat(s.fd(), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -60,33 +60,27 @@ func (s *Store) entries(now time.Time) ([]entry, error) {
 	}
 	dir := os.NewFile(uintptr(fd), s.dir.Name())
 	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
 	var entries []entry
-	for {
-		names, err := dir.Readdirnames(256)
-		for _, name := range names {
-			isNew := strings.HasPrefix(name, newPrefix)
-			if !isNew && !isKey(name) {
-				continue
-			}
-			var stat unix.Stat_t
-			if unix.Fstatat(fd, name, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil {
-				continue // another process was faster
-			}
-			used := time.Unix(stat.Mtim.Unix())
-			switch {
-			case !isNew:
-				entries = append(entries, entry{name, stat.Size, used})
-			case now.Sub(used) > abandoned:
-				_ = s.remove(name) // the next one tries again
-			}
+	for _, name := range names {
+		if !strings.HasPrefix(name, newPrefix) && !isKey(name) {
+			continue
 		}
-		if err == io.EOF {
-			return entries, nil
-		}
-		if err != nil {
-			return nil, err
+		var stat unix.Stat_t
+		if unix.Fstatat(fd, name, &stat, unix.AT_SYMLINK_NOFOLLOW) == nil { // else another process was faster
+			entries = append(entries, entry{name, stat.Size, time.Unix(stat.Mtim.Unix())})
 		}
 	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		if order := b.used.Compare(a.used); order != 0 {
+			return order
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	return entries, nil
 }
 
 // isKey reports whether a name is one that Key.String gives.

@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -116,6 +118,30 @@ func (s *Store) Filter(r Request) (Result, error) {
 	return Result{Filter: f, Fault: fault}, nil
 }
 
+// Find returns the stored Filter whose program has a digest, nil where there is
+// none. Of several, with the same program for different profiles, it is the one
+// that was used last.
+func (s *Store) Find(program [sha256.Size]byte) (*Filter, error) {
+	if s == nil {
+		return nil, nil
+	}
+	entries, err := s.entries()
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	for _, e := range entries {
+		var key Key
+		if _, err := hex.Decode(key[:], []byte(e.name)); err != nil {
+			continue
+		}
+		// An entry that is damaged is not looked at; load removes it.
+		if f, err := s.read(key); err == nil && f.Program.Digest() == program {
+			return f, nil
+		}
+	}
+	return nil, nil
+}
+
 // private reports as an error that an inode is not the caller's alone: that it
 // has another owner, or one of the permissions that forbidden names.
 func private(stat *unix.Stat_t, forbidden uint32) error {
@@ -134,6 +160,8 @@ func (s *Store) load(key Key) (*Filter, error) {
 	f, err := s.read(key)
 	switch {
 	case err == nil:
+		// The time of the last use, for evict. That it cannot be set is no harm.
+		_ = unix.UtimesNanoAt(s.fd(), key.String(), []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Nsec: unix.UTIME_NOW}}, unix.AT_SYMLINK_NOFOLLOW)
 		return f, nil
 	case errors.Is(err, unix.ENOENT):
 		return nil, nil
@@ -174,8 +202,6 @@ func (s *Store) read(key Key) (*Filter, error) {
 	if err := f.decode(key, text); err != nil {
 		return nil, err
 	}
-	// The time of the last use, for evict. That it cannot be set is no harm.
-	_ = unix.UtimesNanoAt(s.fd(), key.String(), []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Nsec: unix.UTIME_NOW}}, unix.AT_SYMLINK_NOFOLLOW)
 	return f, nil
 }
 
