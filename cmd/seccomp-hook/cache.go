@@ -10,6 +10,7 @@ import (
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/install/live"
 	"seccomp-hook/pkg/precompute"
 )
 
@@ -19,43 +20,62 @@ const kernelRunning = "running"
 func cacheCommand() *cobra.Command {
 	var c cacheOptions
 	cmd := &cobra.Command{
-		Use:   "cache (--profile PROFILE | --filter F [--filter G …]) [flags]",
+		Use:   "cache (--profile PROFILE | --filter F [--filter G …] | --pid N) [flags]",
 		Short: "Print the kernel's table of calls that need no filter",
 		Long: `Print the table of calls that a kernel allows without running the filters, as
 /proc/PID/seccomp_cache of that kernel does: ALLOW or FILTER for every number of
-the native table and then of the compat table.`,
+the native table and then of the compat table.
+
+For a profile or for programs the table is predicted. With --pid it is the
+running kernel's own for that process, and with --diff only the numbers are
+printed that were predicted otherwise: from the profile or the programs, and
+without those from the programs that the process has.
+
+` + exitCodes,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case c.diff && c.pid == 0:
+				return usage("--diff takes --pid")
+			case c.diff:
+				return comparison(c.compare)(cmd, nil)
+			case c.pid != 0 && (c.profile != "" || len(c.filters) > 0):
+				return usage("--pid with a profile or programs takes --diff")
+			case c.pid != 0:
+				return c.print(cmd, c.live)
+			default:
+				return c.print(cmd, c.predict)
+			}
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&c.profile, "profile", "", "`PROFILE` to compile")
 	flags.StringArrayVar(&c.filters, "filter", nil, "`FILE` with a program in the raw format; repeat it for a chain, the oldest first")
+	flags.IntVar(&c.pid, "pid", 0, "process whose table is read from the kernel")
+	flags.BoolVar(&c.diff, "diff", false, "print where the prediction and the kernel's table differ")
 	flags.StringVar(&c.kernel, "kernel", kernelRunning, "`VERSION` of the kernel, such as 6.12, or running")
 	flags.BoolVar(&c.summary, "summary", false, "print counts instead of the table")
 	c.target.registerCompile(cmd)
 	cmd.MarkFlagsMutuallyExclusive("profile", "filter")
-	cmd.MarkFlagsOneRequired("profile", "filter")
+	cmd.MarkFlagsMutuallyExclusive("pid", "kernel")
+	cmd.MarkFlagsMutuallyExclusive("diff", "summary")
+	cmd.MarkFlagsOneRequired("profile", "filter", "pid")
 	return cmd
 }
 
 type cacheOptions struct {
 	profile string
 	filters []string
+	pid     int
+	diff    bool
 	kernel  string
 	summary bool
 	target  target
 }
 
-func (c *cacheOptions) run(cmd *cobra.Command) error {
-	native, programs, err := c.programs(cmd)
-	if err != nil {
-		return err
-	}
-	kernel, err := kernelFor(c.kernel, native)
-	if err != nil {
-		return err
-	}
-	cache, err := kernel.Predict(programs...)
+// print prints a table.
+func (c *cacheOptions) print(cmd *cobra.Command, get func(*cobra.Command) (precompute.Cache, error)) error {
+	cache, err := get(cmd)
 	if err != nil {
 		return err
 	}
@@ -66,8 +86,65 @@ func (c *cacheOptions) run(cmd *cobra.Command) error {
 	return err
 }
 
+// predict returns the table of a profile or of programs.
+func (c *cacheOptions) predict(cmd *cobra.Command) (precompute.Cache, error) {
+	native, programs, err := c.programs(cmd)
+	if err != nil {
+		return precompute.Cache{}, err
+	}
+	kernel, err := kernelFor(c.kernel, native)
+	if err != nil {
+		return precompute.Cache{}, err
+	}
+	return kernel.Predict(programs...)
+}
+
+// live returns the running kernel's table of a process.
+func (c *cacheOptions) live(*cobra.Command) (precompute.Cache, error) {
+	reader, err := live.NewReader()
+	if err != nil {
+		return precompute.Cache{}, err
+	}
+	defer reader.Close()
+	state, err := reader.Read(c.pid)
+	if err != nil {
+		return precompute.Cache{}, err
+	}
+	cache, filtered := state.Cache()
+	if !filtered {
+		return precompute.Cache{}, fmt.Errorf("process %d has no filter", c.pid)
+	}
+	return cache, nil
+}
+
+// compare prints where prediction and kernel differ.
+func (c *cacheOptions) compare(cmd *cobra.Command, _ []string) error {
+	predicted, err := c.predict(cmd)
+	if err != nil {
+		return err
+	}
+	cache, err := c.live(cmd)
+	if err != nil {
+		return err
+	}
+	differences := predicted.Diff(cache)
+	for _, d := range differences {
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), d); err != nil {
+			return err
+		}
+	}
+	if len(differences) > 0 {
+		return &exitError{code: exitDifferent}
+	}
+	return nil
+}
+
 // programs returns the chain, and the native architecture of its machine.
 func (c *cacheOptions) programs(cmd *cobra.Command) (*arch.Arch, []bpf.Program, error) {
+	if c.profile == "" && len(c.filters) == 0 {
+		programs, err := installed(c.pid)
+		return arch.Native(), programs, err
+	}
 	if c.profile == "" {
 		archs, err := architectures(c.target.archs)
 		if err != nil {
@@ -86,6 +163,19 @@ func (c *cacheOptions) programs(cmd *cobra.Command) (*arch.Arch, []bpf.Program, 
 	}
 	tell(cmd, f.Warnings)
 	return nativeOf(r.Architectures), []bpf.Program{f.Program}, nil
+}
+
+// installed returns the programs that a process has.
+func installed(pid int) ([]bpf.Program, error) {
+	list, err := live.Programs(pid)
+	if err != nil {
+		return nil, err
+	}
+	programs := make([]bpf.Program, len(list))
+	for i, p := range list {
+		programs[i] = p.Program
+	}
+	return programs, nil
 }
 
 // nativeOf returns the first architecture of --arch, or this machine's.

@@ -118,6 +118,7 @@ builtin:containerd.
 		compileCommand(),
 		evalCommand(),
 		cacheCommand(),
+		inspectCommand(),
 		explainCommand(),
 		diffCommand(),
 		lintCommand(),

@@ -49,6 +49,9 @@ const (
 	DefaultProfileDir = "/etc/seccomp-hook/profiles"
 )
 
+// StoreDir returns where the store is below a root: filter.Dir for DefaultRoot.
+func StoreDir(root string) string { return filepath.Join(rootOr(root), filepath.Base(filter.Dir)) }
+
 // Values of filter.AnnotationInstallMode, besides those of install.Mode.
 const (
 	ModeNone    = "none"    // there is no profile
@@ -213,7 +216,7 @@ func (r *Result) filter(o *Options, p *profile, config *bundle.Config) (*filter.
 	if capabilities == nil {
 		capabilities = []string{} // as the runtimes: a process that lists none has none
 	}
-	store, fault := filter.Open(filepath.Join(o.Root, "store"))
+	store, fault := filter.Open(StoreDir(o.Root))
 	defer store.Close()
 	got, err := store.Filter(filter.Request{
 		Profile:      p.name,
