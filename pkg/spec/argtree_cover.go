@@ -86,6 +86,9 @@ func (c *comparison) compare(level *[]*argTest, n *argTest, so match) match {
 			if so&newAhead != 0 {
 				return now
 			}
+			if so&begun != 0 {
+				continue // nothing under x can follow the equal tests
+			}
 			for _, b := range x.sides() {
 				if len(b.level) == 0 || x.deadEnd() {
 					continue
@@ -102,8 +105,8 @@ func (c *comparison) compare(level *[]*argTest, n *argTest, so match) match {
 			if so&treeAhead != 0 {
 				return now
 			}
-			if restCompared {
-				continue // it is the same for each test of the level
+			if so&begun != 0 || restCompared {
+				continue // the same for each test of the level
 			}
 			restCompared = true
 			for _, b := range n.sides() {
