@@ -191,13 +191,15 @@ func witness(a, b []Condition) (args [6]uint64, ok bool) {
 }
 
 // satisfy returns a value for which conditions on one argument hold. It tries
-// the ends of intervals and the combinations of two masked values.
+// the ends of intervals, and those with the bits of a masked value.
 func satisfy(conditions []Condition) (uint64, bool) {
 	tries := []uint64{0, math.MaxUint32, math.MaxUint64}
 	for _, c := range conditions {
-		tries = append(tries, c.Value, c.Value-1, c.Value+1)
-		for _, d := range conditions {
-			tries = append(tries, c.Value&^d.Mask|d.Value)
+		for _, near := range [...]uint64{c.Value, c.Value - 1, c.Value + 1} {
+			tries = append(tries, near)
+			for _, d := range conditions {
+				tries = append(tries, near&^d.Mask|d.Value)
+			}
 		}
 	}
 	for _, v := range tries {
