@@ -26,6 +26,7 @@ func TestGolden(t *testing.T) {
 	}{
 		{"config", "testdata/config.json", "x86_64", nil, "none"},
 		{"operators", "testdata/operators.json", "x86_64", nil, "none"},
+		{"overlap", "testdata/overlap.json", "x86_64", nil, "none"},
 		{"podman-s390x", "testdata/podman.json", "s390x", nil, "default"},
 		{"podman-x86_64-admin", "testdata/podman.json", "x86_64", nil, "CAP_SYS_ADMIN"},
 		{"docker-x86_64", "builtin:docker", "x86_64", nil, "default"},
