@@ -90,7 +90,14 @@ func Build(r Request) (*Filter, error) {
 	for _, w := range policy.Warnings {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("profile %s: %s", r.Profile, w))
 	}
-	f.Statistics, err = statistics(policy, program, r.Kernel)
+	tokens := make([]uint32, len(policy.Tokens))
+	for i := range policy.Tokens {
+		tokens[i] = policy.Tokens[i].Audit
+	}
+	if f.Tables, err = precompute.Tables(program, tokens...); err != nil {
+		return nil, fmt.Errorf("profile %s: %w", r.Profile, err)
+	}
+	f.Statistics, err = statistics(policy, f.Tables, r.Kernel)
 	return f, err
 }
 
@@ -159,25 +166,18 @@ func prove(name string, policy *spec.Policy, program bpf.Program) error {
 }
 
 // statistics counts, for each architecture that the policy speaks of, what the
-// program does with its calls.
-func statistics(policy *spec.Policy, program bpf.Program, version spec.KernelVersion) ([]precompute.Statistics, error) {
+// program of the tables does with its calls. There is a table for each token of
+// the policy, in its order.
+func statistics(policy *spec.Policy, tables []*precompute.Table, version spec.KernelVersion) ([]precompute.Statistics, error) {
 	// Without a cache the kernel has no tables, and nothing counts as cached.
 	kernel, err := precompute.KernelFor(version.String(), policy.Tokens[0].Audit)
 	if err != nil && !errors.Is(err, precompute.ErrNoCache) {
 		return nil, err
 	}
-	tokens := make([]uint32, len(policy.Tokens))
-	for i := range policy.Tokens {
-		tokens[i] = policy.Tokens[i].Audit
-	}
-	tables, err := precompute.Tables(program, tokens...)
-	if err != nil {
-		return nil, err
-	}
 	var list []precompute.Statistics
 	for i, table := range tables {
 		for _, a := range arch.All() {
-			if a.Audit == tokens[i] && (a.NumberBase != arch.X32Bit || hasX32(&policy.Tokens[i], policy.Other)) {
+			if a.Audit == table.Token() && (a.NumberBase != arch.X32Bit || hasX32(&policy.Tokens[i], policy.Other)) {
 				list = append(list, precompute.Count(a, kernel, table))
 			}
 		}

@@ -58,6 +58,14 @@ func (f *Filter) encode(key Key) ([]byte, error) {
 	w.string(f.Compiler)
 	w.flag(f.Verified)
 	w.strings(f.Warnings)
+	w.number(len(f.Tables))
+	for _, t := range f.Tables {
+		table, err := t.MarshalBinary()
+		if err != nil {
+			return nil, err
+		}
+		w.bytes(table)
+	}
 	w.number(len(f.Statistics))
 	for _, s := range f.Statistics {
 		w.string(s.Arch)
@@ -83,39 +91,55 @@ func (f *Filter) decode(key Key, b []byte) error {
 		return fmt.Errorf("%w: the digest does not match", ErrDamaged)
 	}
 	r := reader{rest: b[headerSize:]}
-	var g Filter
-	program := r.bytes()
-	for _, on := range flags(&g.Flags) {
+	g, err := r.filter()
+	if err == nil && (r.damaged || len(r.rest) > 0) {
+		err = errors.New("the fields do not fit")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	*f = *g
+	return nil
+}
+
+// filter reads the fields of a Filter. Where they do not fit it may return
+// anything, and r is damaged.
+func (r *reader) filter() (*Filter, error) {
+	f := new(Filter)
+	if err := f.Program.UnmarshalBinary(r.bytes()); err != nil {
+		return nil, err
+	}
+	if err := f.Program.Validate(); err != nil {
+		return nil, err
+	}
+	for _, on := range flags(&f.Flags) {
 		*on = r.flag()
 	}
 	if r.flag() {
-		g.Listener = &Listener{Path: r.string(), Metadata: r.string()}
+		f.Listener = &Listener{Path: r.string(), Metadata: r.string()}
 	}
-	g.Profile = r.string()
-	copy(g.ProfileDigest[:], r.take(sha256.Size))
-	g.Compiler = r.string()
-	g.Verified = r.flag()
+	f.Profile = r.string()
+	copy(f.ProfileDigest[:], r.take(sha256.Size))
+	f.Compiler = r.string()
+	f.Verified = r.flag()
 	if warnings := r.strings(); len(warnings) > 0 {
-		g.Warnings = warnings
+		f.Warnings = warnings
+	}
+	for n := r.number(); n > 0 && !r.damaged; n-- {
+		table, err := precompute.DecodeTable(r.bytes(), f.Program)
+		if err != nil {
+			return nil, err
+		}
+		f.Tables = append(f.Tables, table)
 	}
 	for n := r.number(); n > 0 && !r.damaged; n-- {
 		s := precompute.Statistics{Arch: r.string()}
 		for _, field := range [...]*int{&s.Cached, &s.Constant, &s.Dynamic, &s.Total} {
 			*field = r.number()
 		}
-		g.Statistics = append(g.Statistics, s)
+		f.Statistics = append(f.Statistics, s)
 	}
-	if r.damaged || len(r.rest) > 0 {
-		return fmt.Errorf("%w: the fields do not fit", ErrDamaged)
-	}
-	if err := g.Program.UnmarshalBinary(program); err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	if err := g.Program.Validate(); err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	*f = g
-	return nil
+	return f, nil
 }
 
 // flags lists the fields of spec.Flags in the order in which they are stored.

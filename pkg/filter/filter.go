@@ -32,6 +32,10 @@ type Filter struct {
 	Verified bool
 	// Warnings are the profile's, one line each.
 	Warnings []string
+	// Tables are what Program does with every call number, one table for each
+	// AUDIT_ARCH_* token that the profile was resolved for, the native one
+	// first.
+	Tables []*precompute.Table
 	// Statistics has one entry for each architecture that the profile was
 	// resolved for, the native one first.
 	Statistics []precompute.Statistics

@@ -22,13 +22,19 @@ import (
 
 // sample is a Filter with every field set.
 func sample() *Filter {
+	program := bpf.Program{
+		bpf.Load(bpf.OffNr),
+		bpf.Jump(bpf.JEQ, 39, 0, 1),
+		bpf.Ret(bpf.Errno(1)),
+		bpf.Ret(bpf.RetAllow),
+	}
+	tables, err := precompute.Tables(program, 0xc000003e, 0x40000003)
+	if err != nil {
+		panic(err)
+	}
 	return &Filter{
-		Program: bpf.Program{
-			bpf.Load(bpf.OffNr),
-			bpf.Jump(bpf.JEQ, 39, 0, 1),
-			bpf.Ret(bpf.Errno(1)),
-			bpf.Ret(bpf.RetAllow),
-		},
+		Program:       program,
+		Tables:        tables,
 		Flags:         spec.Flags{Log: true, Unset: true},
 		Listener:      &Listener{Path: "/run/agent.sock", Metadata: "a\x00b"},
 		Profile:       "/etc/seccomp-hook/profiles/x.json",
@@ -461,11 +467,8 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkLoad(b *testing.B) {
 	s := openStore(b)
-	f := sample()
-	f.Program = make(bpf.Program, 250) // as long as Docker's profile gets
-	for i := range f.Program {
-		f.Program[i] = bpf.Ret(bpf.RetAllow)
-	}
+	f, err := Build(Request{Profile: "builtin:docker", Kernel: kernel618})
+	must(b, err)
 	must(b, s.save(Key{}, f))
 	b.ReportAllocs()
 	for b.Loop() {
