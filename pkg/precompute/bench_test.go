@@ -23,7 +23,7 @@ func load(t testing.TB, name string) bpf.Program {
 }
 
 func BenchmarkTables(b *testing.B) {
-	for _, name := range []string{"docker-libseccomp-linear.bpf", "docker-libseccomp-tree.bpf", "tree-by-ranges.bpf"} {
+	for _, name := range []string{"docker-libseccomp-linear.bpf", "docker-libseccomp-tree.bpf"} {
 		p := load(b, name)
 		b.Run(name+"/ranges", func(b *testing.B) {
 			b.ReportAllocs()
@@ -48,6 +48,33 @@ func BenchmarkTables(b *testing.B) {
 						precomputetest.ConstantAllow(p, nr, token)
 					}
 				}
+			}
+		})
+	}
+}
+
+func BenchmarkEvaluate(b *testing.B) {
+	for _, name := range []string{"docker-libseccomp-linear.bpf", "docker-libseccomp-tree.bpf"} {
+		p := load(b, name)
+		c := chain(b, p)
+		var calls []bpf.Data
+		for nr := range uint32(300) {
+			d := bpf.Data{Nr: nr, Arch: x86_64}
+			if c.Evaluate(&d).Constant {
+				calls = append(calls, d)
+			}
+		}
+		b.Run(name+"/table", func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				if i == len(calls) { i = 0 }
+				c.Evaluate(&calls[i])
+			}
+		})
+		b.Run(name+"/program", func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				if i == len(calls) { i = 0 }
+				w := calls[i].Words(bpf.Little)
+				p.Run(&w)
 			}
 		})
 	}

@@ -330,10 +330,14 @@ type verdict struct {
 }
 
 func (t *chainTable) lookup(nr uint32) verdict {
-	switch {
-	case nr < directSize:
+	if nr < directSize {
 		return t.verdicts[t.direct[nr]]
-	case nr-directBase < directSize:
+	}
+	return t.search(nr)
+}
+
+func (t *chainTable) search(nr uint32) verdict {
+	if nr-directBase < directSize {
 		return t.verdicts[t.direct[directSize+nr-directBase]]
 	}
 	low, high := 0, len(t.firsts)
