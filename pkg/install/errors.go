@@ -70,7 +70,7 @@ var (
 	// not what was installed. Init is killed.
 	ErrUnfiltered = errors.New("the filter is not on every thread")
 	// ErrEarlyExec: init executed a program before the filter was attached.
-	// Init is killed.
+	// Init has been killed.
 	ErrEarlyExec = errors.New("the process executed a program too early")
 	// ErrUnsupported: this build cannot inject calls into a process of this
 	// architecture.

@@ -14,6 +14,7 @@ import (
 // blocked meanwhile, except SIGKILL and SIGSTOP, and its registers saved; end
 // puts both back.
 type injection struct {
+	*tracer
 	tid   int
 	abi   *abi
 	at    uint64 // a system call instruction in the thread's memory
@@ -21,11 +22,11 @@ type injection struct {
 	mask  signalMask
 }
 
-// begin prepares a thread for injected calls. It must be stopped where it is
+// inject prepares a thread for injected calls. It must be stopped where it is
 // not inside a system call: at a PTRACE_EVENT_STOP, or at a syscall-exit stop.
 // Not at a signal-delivery stop: the signal would be lost.
-func begin(p *process, tid int) (*injection, error) {
-	in := &injection{tid: tid}
+func (t *tracer) inject(p *process, tid int) (*injection, error) {
+	in := &injection{tracer: t, tid: tid}
 	if err := getRegisters(tid, &in.saved); err != nil {
 		return nil, fmt.Errorf("read the registers of thread %d: %w", tid, err)
 	}
@@ -90,7 +91,7 @@ func (in *injection) call(number uint64, args ...uint64) (int64, error) {
 		return 0, err
 	}
 	for range 2 { // entry, exit
-		if err := toCallStop(in.tid); err != nil {
+		if err := in.toCallStop(in.tid); err != nil {
 			return 0, err
 		}
 	}
@@ -102,31 +103,6 @@ func (in *injection) call(number uint64, args ...uint64) (int64, error) {
 		return 0, fmt.Errorf("thread %d is not at the exit of a system call", in.tid)
 	}
 	return r.value, nil
-}
-
-// toCallStop lets a stopped thread run to the next entry or exit of a system
-// call. On the way SIGSTOP, which cannot be blocked, may stop the process as a
-// whole: the thread goes on all the same, and settle finds the process
-// stopped afterwards.
-func toCallStop(tid int) error {
-	var signal unix.Signal
-	for {
-		if err := resume(unix.PTRACE_SYSCALL, tid, signal); err != nil {
-			return err
-		}
-		s, err := await(tid)
-		switch {
-		case err != nil:
-			return err
-		case s.ended():
-			return ErrGone
-		case s.call():
-			return nil
-		case s.event() == unix.PTRACE_EVENT_EXEC:
-			return ErrEarlyExec
-		}
-		signal = s.delivery()
-	}
 }
 
 // end puts the thread's registers and signal mask back. The thread stays at

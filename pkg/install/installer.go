@@ -116,7 +116,7 @@ func start(command Command, pid int) (*Installer, error) {
 	const closed = ^uintptr(0)
 	i := &Installer{target: pid, socket: pair[0]}
 	i.pid, err = syscall.ForkExec(path, []string{Arg0}, &syscall.ProcAttr{
-		Env:   command.Env,
+		Env:   append(inherited(), command.Env...),
 		Files: []uintptr{closed, closed, closed, socketFD: uintptr(pair[1]), pidfdFD: uintptr(target)},
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &i.pidfd},
 	})

@@ -4,13 +4,18 @@ package install
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -19,9 +24,23 @@ import (
 )
 
 // The test binary is also the installer, and the victims that are installed
-// into: processes that behave like a runtime's init.
+// into: processes that do what a runtime's init does.
+
+func init() {
+	// The victims' first goroutine is on their first thread.
+	if _, found := acts[filepath.Base(os.Args[0])]; found {
+		runtime.LockOSThread()
+	}
+	fault = testFault
+}
+
 func TestMain(m *testing.M) {
 	if Requested() {
+		if os.Getenv(confinedVariable) != "" {
+			if _, err := Self(denying(unusedCall)); err != nil {
+				os.Exit(2)
+			}
+		}
 		os.Exit(Serve())
 	}
 	if act, found := acts[filepath.Base(os.Args[0])]; found {
@@ -31,18 +50,42 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// acts are what a victim can do; the name is its argument 0.
-var acts = map[string]func(){
-	"init":        actInit,
-	"init-thread": actInitThread,
-	"program":     actProgram,
+// testFault does what faultVariable says, "STEP SIGNAL PID": send a signal to
+// a process, 0 being the installer, at the beginning of a step.
+func testFault(step Step) {
+	var at Step
+	var signal, pid int
+	if _, err := fmt.Sscan(os.Getenv(faultVariable), &at, &signal, &pid); err != nil || at != step {
+		return
+	}
+	if pid == 0 {
+		pid = os.Getpid()
+	}
+	_ = unix.Tgkill(pid, pid, unix.Signal(signal))
 }
 
-// denied is a system call that nothing here needs, and verdict what the
-// tests' filter does to it.
+// confinedVariable, set for an installer, puts it under a seccomp filter
+// itself, as systemd's SystemCallFilter= does: the kernel then refuses to
+// suspend seccomp.
+const confinedVariable = "TEST_CONFINED"
+
+// acts are what a victim can do; the name is its argument 0.
+var acts = map[string]func(){
+	"init":     actInit,
+	"thread":   actThread,
+	"churn":    actChurn,
+	"spin":     actSpin,
+	"blocked":  actBlocked,
+	"children": actChildren,
+	"program":  actProgram,
+}
+
+// denied is a system call that nothing here needs, verdict the errno that the
+// tests' filters give it, and unusedCall a call that nobody makes.
 const (
-	denied  = unix.SYS_PERSONALITY
-	verdict = 99
+	denied     = unix.SYS_PERSONALITY
+	verdict    = 99
+	unusedCall = 0x7fff
 )
 
 // denying returns a filter that lets everything pass but one call.
@@ -55,10 +98,10 @@ func denying(number uint32) Filter {
 	}}
 }
 
-// probe makes the denied call and says what came of it.
-func probe() string {
+// probe makes the denied call and returns its errno.
+func probe() int {
 	_, _, errno := unix.RawSyscall(denied, 0xffffffff, 0, 0)
-	return fmt.Sprintf("%d", int(errno))
+	return int(errno)
 }
 
 // self returns a field of the calling thread's status.
@@ -70,38 +113,94 @@ func self(field string) string {
 	return st.field(field)
 }
 
-// actInit is an init: it has threads, says that it is ready, waits for a line,
-// and executes the program. What the denied call gets is printed before and
-// after.
-func actInit() {
-	ready := bufio.NewReader(os.Stdin)
+// Where a victim's environment has these, it sets no_new_privs; executes that
+// file instead of the program act; becomes that user before.
+const (
+	noNewPrivsVariable = "TEST_NO_NEW_PRIVS"
+	executeVariable    = "TEST_EXECUTE"
+	userVariable       = "TEST_USER"
+)
+
+// waitForGo says that the victim is ready, and waits until it may go on.
+func waitForGo() {
+	if os.Getenv(noNewPrivsVariable) != "" {
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			fmt.Println("no_new_privs:", err)
+		}
+	}
 	fmt.Println("ready")
-	_, _ = ready.ReadString('\n')
+	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+}
+
+// execProgram does what an init does last.
+func execProgram() {
+	if user, err := strconv.Atoi(os.Getenv(userVariable)); err == nil {
+		if err := syscall.Setuid(user); err != nil {
+			fmt.Println("setuid:", err)
+		}
+	}
+	path := "/proc/self/exe"
+	if p := os.Getenv(executeVariable); p != "" {
+		path = p
+	}
+	fmt.Println("exec:", unix.Exec(path, []string{"program"}, os.Environ()))
+}
+
+// actInit makes the denied call and executes the program.
+func actInit() {
+	waitForGo()
 	fmt.Println("init", probe())
 	execProgram()
 }
 
-// actInitThread executes the program from another thread than the first.
-func actInitThread() {
-	runtime.LockOSThread()
-	ready := bufio.NewReader(os.Stdin)
-	fmt.Println("ready")
-	_, _ = ready.ReadString('\n')
-	done := make(chan struct{})
+// actThread is actInit, but another thread than the first executes.
+func actThread() {
+	waitForGo()
 	go func() {
 		runtime.LockOSThread()
-		fmt.Println("init", probe(), unix.Gettid() != unix.Getpid())
+		fmt.Println("init", probe(), unix.Gettid() == unix.Getpid())
 		execProgram()
-		close(done)
 	}()
-	<-done
+	select {}
 }
 
-func execProgram() {
-	err := unix.Exec("/proc/self/exe", []string{"program"}, os.Environ())
-	fmt.Println("exec:", err)
+// actChurn is actInit while threads come and go: a goroutine that ends on a
+// locked thread takes the thread with it.
+func actChurn() {
+	for range 4 {
+		go func() {
+			for {
+				done := make(chan int)
+				go func() {
+					runtime.LockOSThread()
+					done <- probe()
+				}()
+				if errno := <-done; errno != 0 {
+					fmt.Println("thread", errno)
+				}
+			}
+		}()
+	}
+	actInit()
 }
 
+// actSpin has its first thread in no system call, and for a moment none that
+// a tracer could use.
+func actSpin() {
+	go func() {
+		waitForGo()
+		fmt.Println("init", probe())
+		execProgram()
+	}()
+	for { //nolint:staticcheck // it is to be busy
+	}
+}
+
+// catch has a handler for a signal that does nothing, with SA_RESTART as all
+// of Go's have.
+func catch(s os.Signal) { signal.Notify(make(chan os.Signal, 1), s) }
+
+// actProgram is the container's program.
 func actProgram() {
 	fmt.Println("program", probe(), self("Seccomp"), self("Seccomp_filters"), self("TracerPid"))
 }
@@ -117,6 +216,15 @@ type victim struct {
 // newVictim starts a victim and waits until it is ready.
 func newVictim(t *testing.T, act string, env ...string) *victim {
 	t.Helper()
+	v := prepareVictim(t, act, env...)
+	v.start()
+	v.expect("ready")
+	return v
+}
+
+// prepareVictim makes a victim that start starts.
+func prepareVictim(t *testing.T, act string, env ...string) *victim {
+	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{act}
 	cmd.Env = append(os.Environ(), env...)
@@ -129,16 +237,18 @@ func newVictim(t *testing.T, act string, env ...string) *victim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	return &victim{t: t, cmd: cmd, in: in, lines: bufio.NewScanner(out)}
+}
+
+func (v *victim) start() {
+	v.t.Helper()
+	if err := v.cmd.Start(); err != nil {
+		v.t.Fatal(err)
 	}
-	v := &victim{t: t, cmd: cmd, in: in, lines: bufio.NewScanner(out)}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+	v.t.Cleanup(func() {
+		_ = v.cmd.Process.Kill()
+		_ = v.cmd.Wait()
 	})
-	v.expect("ready")
-	return v
 }
 
 func (v *victim) pid() int { return v.cmd.Process.Pid }
@@ -156,7 +266,7 @@ func (v *victim) expect(want ...string) {
 	v.t.Helper()
 	for _, w := range want {
 		if !v.lines.Scan() {
-			v.t.Fatalf("the victim ended (%v) instead of saying %q", v.lines.Err(), w)
+			v.t.Fatalf("the victim ended (%v, %v) instead of saying %q", v.lines.Err(), v.cmd.Wait(), w)
 		}
 		if got := v.lines.Text(); got != w {
 			v.t.Fatalf("the victim says %q, want %q", got, w)
@@ -164,16 +274,32 @@ func (v *victim) expect(want ...string) {
 	}
 }
 
-// ends waits until the victim has ended and returns what it said last.
-func (v *victim) ends() (string, error) {
-	var rest []string
+// ends waits until the victim has ended, and returns what else it said and its
+// exit status, or minus the signal that it died of.
+func (v *victim) ends() (said []string, status int) {
+	v.t.Helper()
 	for v.lines.Scan() {
-		rest = append(rest, v.lines.Text())
+		said = append(said, v.lines.Text())
 	}
-	return strings.Join(rest, "\n"), v.cmd.Wait()
+	err := v.cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		v.t.Fatal(err)
+	}
+	ws := v.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if ws.Signaled() {
+		return said, -int(ws.Signal())
+	}
+	return said, ws.ExitStatus()
 }
 
-// request returns a request for the test binary as runtime.
+// ranUnfiltered reports whether the container's program has run unfiltered: the one
+// thing that must never be.
+func ranUnfiltered(said []string) bool {
+	return slices.ContainsFunc(said, func(line string) bool { return strings.HasPrefix(line, "program 0") })
+}
+
+// request returns a request with the test binary as runtime.
 func request(f Filter) Request {
 	exe, err := os.Executable()
 	if err != nil {
@@ -188,4 +314,24 @@ func needSuspend(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("suspending seccomp needs CAP_SYS_ADMIN in the initial user namespace")
 	}
+}
+
+// install starts an installer for the victim and installs.
+func install(t *testing.T, v *victim, r Request, env ...string) (*Result, error) {
+	t.Helper()
+	i, err := Start(Command{Env: env}, v.pid())
+	if err != nil {
+		return nil, err
+	}
+	return i.Install(t.Context(), r)
+}
+
+// mustInstall fails the test where that fails.
+func mustInstall(t *testing.T, v *victim, r Request, env ...string) *Result {
+	t.Helper()
+	result, err := install(t, v, r, env...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
 }

@@ -89,8 +89,10 @@ func (p *process) link(name string) (string, error) {
 	return string(b[:n]), nil
 }
 
+// fault makes an error about a file of /proc/PID. A process that ends loses
+// its memory, and so its exe, before its number.
 func (p *process) fault(verb, name string, err error) error {
-	if !p.alive() {
+	if err == unix.ENOENT || err == unix.ESRCH {
 		return ErrGone
 	}
 	return fmt.Errorf("%s /proc/%d/%s: %w", verb, p.pid, name, err)

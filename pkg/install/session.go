@@ -44,6 +44,7 @@ func Serve() int {
 
 // session is the installation of one filter.
 type session struct {
+	tracer
 	step    Step
 	order   *order
 	process *process
@@ -51,6 +52,9 @@ type session struct {
 	mode    Mode
 	begin   time.Time
 	result  Result
+	// unsafe is set while init, left alone, could run a program without its
+	// filter: it must not outlive a failure then.
+	unsafe bool
 }
 
 // at notes that a step begins.
@@ -59,14 +63,13 @@ func (s *session) at(step Step) {
 	fault(step)
 }
 
-// fail answers with the reason why nothing was installed. Where init may be
-// left running a program without its filter, it is killed.
+// fail answers with the reason why nothing was installed.
 func (s *session) fail(err error) {
-	if errors.Is(err, ErrEarlyExec) || errors.Is(err, ErrUnfiltered) {
+	if s.unsafe {
 		s.process.kill()
 	}
-	if errors.Is(err, unix.ESRCH) && s.process != nil && !s.process.alive() {
-		err = ErrGone // what a ptrace request says of a thread that was killed
+	if seccomp := (*SeccompError)(nil); errors.Is(err, unix.ESRCH) && !errors.As(err, &seccomp) {
+		err = ErrGone // what a ptrace request says of a stopped thread that was killed
 	}
 	failure := &Error{Step: s.step, Err: err}
 	if s.order != nil {
@@ -147,15 +150,16 @@ func (s *session) suspend() error {
 	if err != nil {
 		return err
 	}
-	if _, err := interrupt(tid); err != nil {
+	if _, err := s.interrupt(tid); err != nil {
 		return err
 	}
 	// While the thread has strange registers, and until the kernel has
 	// confirmed the filter, init must not outlive this process.
+	s.unsafe = true
 	if err := setOptions(tid, suspended|guarded); err != nil {
 		return err
 	}
-	in, err := begin(p, tid)
+	in, err := s.inject(p, tid)
 	if err != nil {
 		return err
 	}
@@ -174,7 +178,7 @@ func (s *session) suspend() error {
 	if err := in.end(); err != nil {
 		return err
 	}
-	stopped, err := settle(tid)
+	stopped, err := s.settle(tid)
 	if err != nil {
 		return err
 	}
@@ -192,6 +196,7 @@ func (s *session) suspend() error {
 	if err := setOptions(tid, suspended); err != nil {
 		return err
 	}
+	s.unsafe = false
 	if err := stopped.pass(); err != nil {
 		return err
 	}
@@ -211,50 +216,6 @@ func (s *session) report(listener int) error {
 	}
 	unix.Close(socketFD)
 	return err
-}
-
-// interrupt stops a running thread at a PTRACE_EVENT_STOP.
-func interrupt(tid int) (stop, error) {
-	if err := control(unix.PTRACE_INTERRUPT, tid, 0, 0); err != nil {
-		return stop{}, err
-	}
-	return interruptStop(tid)
-}
-
-// interruptStop waits for the stop that PTRACE_INTERRUPT has asked for.
-func interruptStop(tid int) (stop, error) {
-	for {
-		s, err := await(tid)
-		switch {
-		case err != nil:
-			return s, err
-		case s.ended():
-			return s, ErrGone
-		case s.event() == unix.PTRACE_EVENT_STOP:
-			return s, nil
-		case s.event() == unix.PTRACE_EVENT_EXEC:
-			return s, ErrEarlyExec
-		}
-		if err := s.pass(); err != nil {
-			return s, err
-		}
-	}
-}
-
-// settle takes a thread whose registers were put back from the exit stop of
-// an injected call to where it was interrupted: a PTRACE_EVENT_STOP on the way
-// from the kernel to the program. When it goes on from there, the kernel
-// itself delivers what signals have come and restarts the call that was
-// interrupted, by its ERESTART* rules, as if it had been interrupted only now;
-// and if the process was stopped as a whole, the stop says so.
-func settle(tid int) (stop, error) {
-	if err := control(unix.PTRACE_INTERRUPT, tid, 0, 0); err != nil {
-		return stop{}, err
-	}
-	if err := resume(unix.PTRACE_CONT, tid, 0); err != nil {
-		return stop{}, err
-	}
-	return interruptStop(tid)
 }
 
 // takeListener moves the listener from the tracee to this process.

@@ -60,3 +60,16 @@ func (s Step) String() string {
 
 // LastStep is the last step, for tests that go through them all.
 const LastStep = stepEnd - 1
+
+// fault is called at the beginning of every step. It does nothing, except in
+// tests and in builds with the tag faults (fault.go), where it can kill or
+// stop the installer there.
+var fault = func(Step) {}
+
+// faultVariable is the environment variable that says what fault does. An
+// installer has no other environment than Command.Env; in a build with the tag
+// faults it inherits this one.
+const faultVariable = "SECCOMP_HOOK_FAULT"
+
+// inherited returns the environment that an installer has beside Command.Env.
+var inherited = func() []string { return nil }

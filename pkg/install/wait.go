@@ -16,11 +16,11 @@ type policy interface {
 	executed(pid int) (letGo bool, err error)
 }
 
-// follow lets all tracees of this thread run until the last has ended or was
-// let go of. It keeps no books: what a stop asks for is in the stop.
-func followAll(p policy) error {
+// follow lets all tracees run until the last has ended or was let go of. It
+// keeps no books: what a stop asks for is in the stop.
+func (t *tracer) follow(p policy) error {
 	for {
-		s, err := await(-1)
+		s, err := t.next()
 		switch {
 		case err == unix.ECHILD:
 			return nil // no tracee is left
@@ -51,7 +51,7 @@ func followAll(p policy) error {
 // init runs itself (createContainer, startContainer) are its children and have
 // its filter; natively the former are not filtered and the latter are. The
 // difference is visible in their root: before pivot_root, or after.
-func (s *session) wait() error { return followAll(s) }
+func (s *session) wait() error { return s.follow(s) }
 
 func (s *session) executed(pid int) (letGo bool, err error) {
 	if pid == s.order.pid {
@@ -79,7 +79,7 @@ func (s *session) executed(pid int) (letGo bool, err error) {
 func (s *session) attachAtExec(pid int) error {
 	// The event is reported inside execve: what the kernel still writes to
 	// the registers comes before the exit stop.
-	if err := toCallStop(pid); err != nil {
+	if err := s.toCallStop(pid); err != nil {
 		return err
 	}
 	dir, err := unix.Open("/proc/"+strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -88,7 +88,7 @@ func (s *session) attachAtExec(pid int) error {
 	}
 	defer unix.Close(dir)
 	p := &process{pid: pid, dir: dir, pidfd: s.process.pidfd}
-	in, err := begin(p, pid)
+	in, err := s.inject(p, pid)
 	if err != nil {
 		return err
 	}
