@@ -105,7 +105,7 @@ func (c *cacheOptions) live(*cobra.Command) (precompute.Cache, error) {
 	if err != nil {
 		return precompute.Cache{}, err
 	}
-	defer reader.Close()
+	defer func() { _ = reader.Close() }() // it was only read
 	state, err := reader.Read(c.pid)
 	if err != nil {
 		return precompute.Cache{}, err

@@ -50,7 +50,7 @@ func (s Stage) String() string { return stageNames[s] }
 func (c *Config) Apply(e Edit) []byte {
 	var p patch
 	if e.RemoveSeccomp && c.seccomp.present {
-		p.remove(c.text, c.linux.object, c.seccomp.member)
+		p.remove(c.linux.object, c.seccomp.member)
 	}
 	c.addHooks(&p, e.Hooks)
 	c.annotate(&p, e.Annotations)
@@ -174,7 +174,7 @@ func (p *patch) hasAppended(at int) bool {
 
 // remove takes a member out of its object, with the comma and the white space
 // that belong to it.
-func (p *patch) remove(text []byte, o object, m member) {
+func (p *patch) remove(o object, m member) {
 	i := slices.Index(o.members, m)
 	at := span{m.key.start, m.value.end}
 	switch {

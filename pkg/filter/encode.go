@@ -102,46 +102,6 @@ func (f *Filter) decode(key Key, b []byte) error {
 	return nil
 }
 
-// filter reads the fields of a Filter. Where they do not fit it may return
-// anything, and r is damaged.
-func (r *reader) filter() (*Filter, error) {
-	f := new(Filter)
-	if err := f.Program.UnmarshalBinary(r.bytes()); err != nil {
-		return nil, err
-	}
-	if err := f.Program.Validate(); err != nil {
-		return nil, err
-	}
-	for _, on := range flags(&f.Flags) {
-		*on = r.flag()
-	}
-	if r.flag() {
-		f.Listener = &Listener{Path: r.string(), Metadata: r.string()}
-	}
-	f.Profile = r.string()
-	copy(f.ProfileDigest[:], r.take(sha256.Size))
-	f.Compiler = r.string()
-	f.Verified = r.flag()
-	if warnings := r.strings(); len(warnings) > 0 {
-		f.Warnings = warnings
-	}
-	for n := r.number(); n > 0 && !r.damaged; n-- {
-		table, err := precompute.DecodeTable(r.bytes(), f.Program)
-		if err != nil {
-			return nil, err
-		}
-		f.Tables = append(f.Tables, table)
-	}
-	for n := r.number(); n > 0 && !r.damaged; n-- {
-		s := precompute.Statistics{Arch: r.string()}
-		for _, field := range [...]*int{&s.Cached, &s.Constant, &s.Dynamic, &s.Total} {
-			*field = r.number()
-		}
-		f.Statistics = append(f.Statistics, s)
-	}
-	return f, nil
-}
-
 // flags lists the fields of spec.Flags in the order in which they are stored.
 func flags(f *spec.Flags) [4]*bool {
 	return [...]*bool{&f.Log, &f.SpecAllow, &f.WaitKillableRecv, &f.Unset}
@@ -192,6 +152,46 @@ func (w *writer) flag(on bool) {
 type reader struct {
 	rest    []byte
 	damaged bool
+}
+
+// filter reads the fields of a Filter. Where they do not fit it may return
+// anything, and r is damaged.
+func (r *reader) filter() (*Filter, error) {
+	f := new(Filter)
+	if err := f.Program.UnmarshalBinary(r.bytes()); err != nil {
+		return nil, err
+	}
+	if err := f.Program.Validate(); err != nil {
+		return nil, err
+	}
+	for _, on := range flags(&f.Flags) {
+		*on = r.flag()
+	}
+	if r.flag() {
+		f.Listener = &Listener{Path: r.string(), Metadata: r.string()}
+	}
+	f.Profile = r.string()
+	copy(f.ProfileDigest[:], r.take(sha256.Size))
+	f.Compiler = r.string()
+	f.Verified = r.flag()
+	if warnings := r.strings(); len(warnings) > 0 {
+		f.Warnings = warnings
+	}
+	for n := r.number(); n > 0 && !r.damaged; n-- {
+		table, err := precompute.DecodeTable(r.bytes(), f.Program)
+		if err != nil {
+			return nil, err
+		}
+		f.Tables = append(f.Tables, table)
+	}
+	for n := r.number(); n > 0 && !r.damaged; n-- {
+		s := precompute.Statistics{Arch: r.string()}
+		for _, field := range [...]*int{&s.Cached, &s.Constant, &s.Dynamic, &s.Total} {
+			*field = r.number()
+		}
+		f.Statistics = append(f.Statistics, s)
+	}
+	return f, nil
 }
 
 func (r *reader) take(n int) []byte {

@@ -72,11 +72,10 @@ func Open(dir string) (*Store, error) {
 }
 
 // Close releases the directory. A nil Store can be closed.
-func (s *Store) Close() error {
-	if s == nil {
-		return nil
+func (s *Store) Close() {
+	if s != nil {
+		_ = s.dir.Close() // there is nothing in it that could be lost
 	}
-	return s.dir.Close()
 }
 
 // Result is what Store.Filter found.

@@ -40,7 +40,7 @@ type hooked struct {
 
 // newHooked makes one. Its hook publishes below the bundle, so that tests do
 // not meet each other.
-func newHooked(t *testing.T, stage string, profile string, options ...Option) *hooked {
+func newHooked(t *testing.T, stage, profile string, options ...Option) *hooked {
 	t.Helper()
 	b := NewBundle(t, options...)
 	h := &hooked{Bundle: b, root: filepath.Join(b.Dir, "run"), log: filepath.Join(b.Dir, "hook.log"), profiles: filepath.Join(b.Dir, "profiles")}
@@ -356,7 +356,7 @@ var badInputs = []struct {
 		full(t, h.root)
 	}, "publish: "},
 	{"usage", func(_ *testing.T, h *hooked) { h.flags("--nothing") }, "unknown flag: --nothing"},
-	{"traced", func(t *testing.T, h *hooked) {
+	{"traced", func(_ *testing.T, h *hooked) {
 		// A debugger that is there first.
 		h.hooks().CreateRuntime = append([]specs.Hook{hook([]string{"/bin/sh", "-c", `
 			pid=$(jq .pid)
