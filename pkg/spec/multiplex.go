@@ -9,12 +9,7 @@ import "seccomp-hook/pkg/arch"
 // behind a pointer; what it says of the others stays, against reason.
 func (r *resolver) multiplexed(a *arch.Arch, c arch.Call) []Rule {
 	var list []Rule
-	last := use{rule: -1}
 	for _, use := range r.uses.list {
-		if use == last {
-			continue
-		}
-		last = use
 		rule := &r.rules[use.rule]
 		switch by := r.uses.companions[use.call]; {
 		case use.call == c:

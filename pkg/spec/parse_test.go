@@ -181,6 +181,28 @@ func TestSizeLimit(t *testing.T) {
 	}
 }
 
+// A few kilobytes can ask for millions of rules.
+func TestTooManyRules(t *testing.T) {
+	profile := func(alternatives int) *spec.Profile {
+		return mustParse(t, `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"action": "SCMP_ACT_ALLOW",
+			"names": ["read", "write", "open", "close"`+strings.Repeat(`, "read", "write"`, 1000)+`],
+			"args": [`+strings.Repeat(`{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"},`, alternatives-1)+`
+			{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}]}`)
+	}
+	target := spec.Target{Archs: archs(t, "x86_64")}
+	if _, err := profile(1000).Resolve(target); err != nil {
+		t.Error(err)
+	}
+	// This many from four calls, however often they are named.
+	p := profile(5000)
+	for len(p.Syscalls) < 27 {
+		p.Syscalls = append(p.Syscalls, p.Syscalls[0])
+	}
+	if _, err := p.Resolve(target); !errors.Is(err, spec.ErrTooMany) {
+		t.Errorf("540000 rules: %v", err)
+	}
+}
+
 func TestLoad(t *testing.T) {
 	if _, err := spec.Load(filepath.Join(t.TempDir(), "none.json")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)

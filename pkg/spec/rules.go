@@ -93,12 +93,8 @@ func (r *resolver) rulesOf(a *arch.Arch, c arch.Call) ([]Rule, error) {
 	case len(named) == 1 && r.rules[named[0]].always != nil:
 		return r.rules[named[0]].always, nil
 	default:
-		last := int32(-1)
 		for _, i := range named {
-			if i != last { // a name that a rule has twice says nothing new
-				list = r.rules[i].appendTo(list, a.Bits, nil)
-			}
-			last = i
+			list = r.rules[i].appendTo(list, a.Bits, nil)
 		}
 	}
 	if len(list) == 0 {

@@ -9,7 +9,8 @@ import (
 
 // uses says which rules speak of which calls.
 type uses struct {
-	// list has every name of every rule that has an effect, in order.
+	// list has every call that a rule with an effect names, in order, once for
+	// each rule.
 	list []use
 	// byCall are the rules of each call, in order: those of call c are
 	// byCall[start[c]:start[c+1]].
@@ -36,6 +37,14 @@ type companion struct {
 	which uint8
 }
 
+// maxRules is how many rules there may be, when each call and each alternative
+// of a rule's conditions counts as one. No program has room for as many by far,
+// but some kilobytes of profile can ask for millions.
+const maxRules = 1 << 19
+
+// ErrTooMany says that a profile has too many rules.
+var ErrTooMany = fmt.Errorf("more than %d rules, counted by call", maxRules)
+
 // collect finds the rules that count for the target, and the calls that they
 // speak of.
 func (r *resolver) collect() error {
@@ -43,6 +52,8 @@ func (r *resolver) collect() error {
 	if err := checkErrno(p.Default); err != nil {
 		return fmt.Errorf("spec: profile %s: defaultAction: %w", p.Name, err)
 	}
+	var last [arch.CallCount]int // the rule that named a call last, from 1
+	rules := 0
 	for i := range p.Syscalls {
 		s := &p.Syscalls[i]
 		if !s.applies(&r.target) {
@@ -54,6 +65,10 @@ func (r *resolver) collect() error {
 		// A rule with the default action adds nothing, and libseccomp does
 		// not take it (runc, matchCall).
 		effect := s.Return != p.Default
+		var e expanded
+		if effect {
+			e = newExpanded(s, i)
+		}
 		for _, name := range s.Names {
 			if s.Return == bpf.RetUserNotif && name == "write" {
 				return &RuleError{p.Name, i, name, errNotifyWrite}
@@ -70,18 +85,24 @@ func (r *resolver) collect() error {
 			if err := checkErrno(s.Return); err != nil {
 				return &RuleError{p.Name, i, name, err}
 			}
+			if last[c] == i+1 {
+				continue // the rule names it twice
+			}
+			last[c] = i + 1
+			if rules += max(1, len(e.wide)); rules > maxRules {
+				return fmt.Errorf("spec: profile %s: %w", p.Name, ErrTooMany)
+			}
 			u.list = append(u.list, use{c, int32(len(r.rules))})
 		}
 		if effect {
-			r.rules = append(r.rules, newExpanded(s, i))
+			r.rules = append(r.rules, e)
 		}
 	}
 	u.index()
 	return nil
 }
 
-// index fills byCall, by counting. A call that a rule names twice is in it
-// once.
+// index fills byCall, by counting.
 func (u *uses) index() {
 	for _, use := range u.list {
 		u.start[use.call+1]++
