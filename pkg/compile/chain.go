@@ -1,56 +1,83 @@
 package compile
 
-import (
-	"seccomp-hook/pkg/bpf"
-	"seccomp-hook/pkg/spec"
+import "slices"
+
+// maxChain is the longest chain of JEQ, and maxNarrow the most numbers that an
+// arm may have to be found by one: each is a test.
+const (
+	maxChain  = 12
+	maxNarrow = 2
 )
 
-// rules returns code for v, whatever A holds, that tries its rules one after
-// the other: what remains where a diagram would be too large.
-func (c *code) rules(e bpf.Endian, v *spec.Verdict) ref {
-	next := c.ret(v.Default)
-	for i := len(v.Rules) - 1; i >= 0; i-- {
-		r := &v.Rules[i]
-		hit := c.ret(r.Return)
-		for j := len(r.Conditions) - 1; j >= 0; j-- {
-			hit = c.condition(e, r.Conditions[j], hit, next)
-		}
-		next = hit
-	}
-	return next
+// chain tests for one number after the other, those that are met most first.
+type chain struct {
+	// links are the tests, in order, for all numbers of narrow arms.
+	links []link
+	// wide is the first arm that is not narrow, or -1. What leads there need
+	// not be tested.
+	wide int
 }
 
-// condition returns code that leads to then where cond holds, else to
-// otherwise.
-func (c *code) condition(e bpf.Endian, cond spec.Condition, then, otherwise ref) ref {
-	offset := bpf.OffArgs + 8*uint32(cond.Arg)
-	word := func(off, mask uint32, next ref) ref {
-		if mask != 0xffffffff {
-			next = c.mask(mask, next)
+// link is one test of a chain.
+type link struct {
+	number uint32
+	arm    int
+	to     ref
+	weight float64
+}
+
+func (c *chain) reset() { c.links, c.wide = c.links[:0], -1 }
+
+// extend adds the arm that follows those added before, and reports whether
+// there can be a chain for all of them: not if wide arms lead to different
+// steps, or if there are too many narrow ones.
+func (c *chain) extend(arms []arm, j int) bool {
+	a := &arms[j]
+	if a.last-a.first >= maxNarrow {
+		if c.wide < 0 {
+			c.wide = j
+			c.links = slices.DeleteFunc(c.links, func(l link) bool { return l.to == a.to })
 		}
-		return c.load(off, next)
+		return a.to == arms[c.wide].to
 	}
-	lowOff, highOff := e.Low(offset), e.High(offset)
-	lowMask, highMask := uint32(cond.Mask), uint32(cond.Mask>>32)
-	low, high := uint32(cond.Value), uint32(cond.Value>>32)
-	// x < v is not x >= v, and so on: three operators remain.
-	op := cond.Op
-	switch op {
-	case spec.NE:
-		op, then, otherwise = spec.EQ, otherwise, then
-	case spec.LT:
-		op, then, otherwise = spec.GE, otherwise, then
-	case spec.LE:
-		op, then, otherwise = spec.GT, otherwise, then
+	if c.wide >= 0 && a.to == arms[c.wide].to {
+		return true
 	}
-	if op == spec.EQ {
-		next := word(lowOff, lowMask, c.jump(bpf.JEQ, low, then, otherwise))
-		return word(highOff, highMask, c.jump(bpf.JEQ, high, next, otherwise))
+	weight := a.weight / (float64(a.last-a.first) + 1)
+	for number := a.first; ; number++ {
+		at := len(c.links)
+		for at > 0 && c.links[at-1].weight < weight {
+			at--
+		}
+		c.links = slices.Insert(c.links, at, link{number, j, a.to, weight})
+		if number == a.last {
+			break
+		}
 	}
-	jump := uint16(bpf.JGE)
-	if op == spec.GT {
-		jump = bpf.JGT
+	if c.wide < 0 {
+		// Some of the links may yet turn out to lead where a wide arm does.
+		return len(c.links) <= 2*maxChain
 	}
-	next := word(lowOff, lowMask, c.jump(jump, low, then, otherwise))
-	return word(highOff, highMask, c.jump(bpf.JGT, high, then, c.jump(bpf.JEQ, high, next, otherwise)))
+	return len(c.links) <= maxChain
+}
+
+// common returns an arm that leads where no test is needed: where the wide arms
+// lead or, if there is none, the links that would cost most.
+func (c *chain) common(perTest float64) int {
+	if c.wide >= 0 {
+		return c.wide
+	}
+	best, most := 0, -1.0
+	for _, l := range c.links {
+		sum := 0.0
+		for _, m := range c.links {
+			if m.to == l.to {
+				sum += m.weight + perTest
+			}
+		}
+		if sum > most {
+			best, most = l.arm, sum
+		}
+	}
+	return best
 }

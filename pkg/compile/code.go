@@ -58,10 +58,12 @@ func (c *code) mask(k uint32, then ref) ref {
 }
 
 // jump goes to then where A op k holds, to otherwise where not; op is one of
-// bpf.JEQ, JGT, JGE, JSET. A jump that cannot matter is not made.
+// bpf.JEQ, JGT, JGE, JSET. A jump that cannot matter is not made, and equal ones
+// are made equal (normalizeTests), so that there is less to do afterwards.
 func (c *code) jump(op uint16, k uint32, then, otherwise ref) ref {
-	if then == otherwise {
-		return then
+	s := step{op: bpf.JMP | op | bpf.K, k: k, then: then, otherwise: otherwise}.normal()
+	if s.then == s.otherwise {
+		return s.then
 	}
-	return c.add(step{op: bpf.JMP | op | bpf.K, k: k, then: then, otherwise: otherwise})
+	return c.add(s)
 }

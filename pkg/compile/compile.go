@@ -57,7 +57,9 @@ func ParseGoal(name string) (Goal, error) {
 // TooLargeError says that a policy needs more instructions than the kernel
 // takes.
 type TooLargeError struct {
-	Instructions int // of the program that the policy came to
+	// Instructions is the length of the program that the policy came to; of a
+	// hopelessly large one, about that.
+	Instructions int
 }
 
 func (e *TooLargeError) Error() string {
@@ -77,26 +79,34 @@ func (e *PolicyError) Error() string {
 	return fmt.Sprintf("compile: invalid policy: token %#x: %s", e.Audit, e.Reason)
 }
 
-// Compile returns a program that gives every call the return value that p
-// gives it. The same policy and options give the same program, on any machine.
+// maxSteps is the number of steps from which on passes cannot be hoped to make a
+// program short enough.
+const maxSteps = 16 * bpf.MaxInstructions
+
+// Compile returns a program that gives every call the return value that the
+// policy gives it. The same policy and options give the same program, on any machine.
 // The error is a *TooLargeError where the program would not fit, and a
-// *PolicyError where p is not a total function.
-func Compile(p *spec.Policy, o Options) (bpf.Program, error) {
-	if err := check(p); err != nil {
+// *PolicyError where it is not a total function.
+func Compile(policy *spec.Policy, o Options) (bpf.Program, error) {
+	if err := check(policy); err != nil {
 		return nil, err
 	}
 	c := newCode()
 	goal := balances[o.Optimize]
 	tree := &search{code: c}
 	b := &builder{
-		policy: p, code: c, goal: goal, weights: o.Weights, search: tree, heirs: &search{code: c},
+		policy: policy, code: c, goal: goal, weights: o.Weights, search: tree, heirs: &search{code: c},
 		planner: &planner{
-			diagrams: newDiagrams(), code: c, search: tree, endian: p.Endian, goal: goal,
+			diagrams: newDiagrams(), code: c, search: tree, endian: policy.Endian, goal: goal,
 			plans: map[function]plan{}, inBits: map[function]plan{},
 		},
 	}
 	root := b.build()
-	program := layout(optimize(c.steps[:root+1], passes))
+	p, _ := dropDead(c.steps[:root+1])
+	if len(p) > maxSteps {
+		return nil, &TooLargeError{Instructions: len(p)}
+	}
+	program := layout(optimize(p, passes))
 	if len(program) > bpf.MaxInstructions {
 		return nil, &TooLargeError{Instructions: len(program)}
 	}

@@ -34,13 +34,9 @@ const (
 	weightZeroHigh = 31
 )
 
-// maxOrder bounds the nodes of functions for which other orders of words than
-// the diagram's are tried, and maxReorder how much work that may be for one
-// policy.
-const (
-	maxOrder   = 512
-	maxReorder = 200_000
-)
+// maxPlanning bounds, for one policy, the runs that are looked at in search of
+// better plans than the plainest.
+const maxPlanning = 200_000
 
 // plan returns code for f, which decides on the given share of all calls.
 func (p *planner) plan(f function, share float64) plan {
@@ -60,8 +56,10 @@ func (p *planner) plan(f function, share float64) plan {
 	default:
 		best = p.word(n.level, n.runs, share)
 		for _, l := range p.others(f) {
-			runs := p.diagrams.first(l, f)
-			p.work += len(runs)
+			runs, ok := p.first(l, f)
+			if !ok {
+				break
+			}
 			if other := p.word(l, runs, share); p.goal.price(other, share) < p.goal.price(best, share) {
 				best = other
 			}
@@ -74,15 +72,26 @@ func (p *planner) plan(f function, share float64) plan {
 // others returns the words that f could as well look at first, in ascending
 // order.
 func (p *planner) others(f function) []level {
-	if p.work > maxReorder {
-		return nil
-	}
-	levels, size, whole := p.diagrams.support(f)
+	levels, size, whole := p.diagrams.support(f, maxPlanning-p.work)
 	p.work += size
-	if !whole || size > maxOrder {
+	if !whole {
 		return nil
 	}
 	return levels[1:]
+}
+
+// first returns f as a decision on word l, whatever it looks at first; false
+// where that is too much work.
+func (p *planner) first(l level, f function) ([]run, bool) {
+	ends, size := p.diagrams.ends(l, f)
+	if p.work += len(ends) * size; p.work > maxPlanning {
+		return nil, false
+	}
+	runs := make([]run, len(ends))
+	for i, end := range ends {
+		runs[i] = run{end, p.diagrams.given(l, end, f)}
+	}
+	return runs, true
 }
 
 // word returns code that loads word l, searches the runs, and goes on with
@@ -179,7 +188,7 @@ func (p *planner) mask(f function, share float64) plan {
 // masked searches among the values that the word has under the mask of all
 // bits that f looks at, if these are few.
 func (p *planner) masked(f function, share float64) (plan, bool) {
-	if p.work > maxReorder {
+	if p.work > maxPlanning {
 		return plan{}, false
 	}
 	n := &p.diagrams.nodes[f]
@@ -236,20 +245,21 @@ func (p *planner) equality(f function, share float64) (plan, bool) {
 	}
 }
 
-// support returns the words that f looks at, ascending, the number of its
-// nodes, and whether it looks at whole words only.
-func (d *diagrams) support(f function) (levels []level, size int, whole bool) {
+// support returns the words that f looks at, ascending, and the number of its
+// runs; whole is whether it looks at whole words only and has at most limit
+// runs.
+func (d *diagrams) support(f function, limit int) (levels []level, size int, whole bool) {
 	whole = true
 	seen := map[function]bool{}
 	var visit func(f function)
 	visit = func(f function) {
 		n := &d.nodes[f]
-		if n.level == constant || seen[f] || size > maxOrder {
+		if n.level == constant || seen[f] || !whole {
 			return
 		}
 		seen[f] = true
-		size++
-		whole = whole && n.bit == wholeWord
+		size += len(n.runs)
+		whole = n.bit == wholeWord && size <= limit
 		if !slices.Contains(levels, n.level) {
 			levels = append(levels, n.level)
 		}
@@ -262,10 +272,9 @@ func (d *diagrams) support(f function) (levels []level, size int, whole bool) {
 	return levels, size, whole
 }
 
-// first returns f as a decision on word l, whatever it looks at first, in a
-// function without bits.
-func (d *diagrams) first(l level, f function) []run {
-	ends := []uint32{^uint32(0)}
+// ends returns where the intervals end in which a value of word l makes no
+// difference to f, and how many runs f has before and at l.
+func (d *diagrams) ends(l level, f function) (ends []uint32, size int) {
 	seen := map[function]bool{}
 	var visit func(f function)
 	visit = func(f function) {
@@ -274,6 +283,7 @@ func (d *diagrams) first(l level, f function) []run {
 			return
 		}
 		seen[f] = true
+		size += len(n.runs)
 		for _, r := range n.runs {
 			if n.level == l {
 				ends = append(ends, r.last)
@@ -284,17 +294,7 @@ func (d *diagrams) first(l level, f function) []run {
 	}
 	visit(f)
 	slices.Sort(ends)
-	ends = slices.Compact(ends)
-	runs := make([]run, 0, len(ends))
-	for _, end := range ends {
-		to := d.given(l, end, f)
-		if k := len(runs); k > 0 && runs[k-1].to == to {
-			runs[k-1].last = end
-			continue
-		}
-		runs = append(runs, run{end, to})
-	}
-	return runs
+	return slices.Compact(ends), size
 }
 
 // given returns what is left of f where word l has the given value.

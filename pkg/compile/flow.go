@@ -118,12 +118,12 @@ func flow(p steps, redirect func(s *state, to ref) ref) (changed bool) {
 	states := make([]state, len(p))
 	states[len(p)-1] = initial()
 	lead := func(s *state, to *ref) {
-		if was := *to; redirect(s, was) != was {
-			*to = redirect(s, was)
-			changed = true
-		}
+		was := *to
+		*to = redirect(s, was)
+		changed = changed || *to != was
 		states[*to].join(s)
 	}
+	var yes, no state
 	for i := len(p) - 1; i >= 0; i-- {
 		at := &states[i]
 		s := &p[i]
@@ -136,7 +136,7 @@ func flow(p steps, redirect func(s *state, to ref) ref) (changed bool) {
 			at.word = noWord
 			lead(at, &s.then)
 		default:
-			yes, no := *at, *at
+			yes, no = *at, *at
 			// A way that nothing takes may as well be the other one.
 			switch possible, otherwise := yes.learn(s, true), no.learn(s, false); {
 			case !possible:

@@ -157,17 +157,20 @@ func (b *builder) estimate(arms []arm, tests, more int) float64 {
 // narrow returns the step that a search from root comes to for all numbers from
 // first to last, as far as they take the same way.
 func (c *code) narrow(root ref, first, last uint32) ref {
+	known := state{word: bpf.OffNr}
+	known.facts[bpf.OffNr/4] = fact{low: first, high: last}
 	for {
 		s := &c.steps[root]
-		switch {
-		case s.op == bpf.JMP|bpf.JGE|bpf.K && first >= s.k:
-			root = s.then
-		case s.op == bpf.JMP|bpf.JGE|bpf.K && last < s.k, s.op == bpf.JMP|bpf.JEQ|bpf.K && (s.k < first || s.k > last):
-			root = s.otherwise
-		case s.op == bpf.JMP|bpf.JEQ|bpf.K && first == last:
-			root = s.then
-		default:
+		if !s.branches() {
 			return root
+		}
+		holds, is := known.test(s)
+		if !is {
+			return root
+		}
+		root = s.otherwise
+		if holds {
+			root = s.then
 		}
 	}
 }

@@ -58,40 +58,51 @@ func (s *step) needsA() bool { return s.op != opReturn && s.op != opLoad }
 func normalizeTests(p steps) (steps, bool) {
 	changed := false
 	for i := range p {
-		s := &p[i]
-		before := *s
-		if s.op == opJGT {
-			if s.k == math.MaxUint32 {
-				s.then = s.otherwise // never
-			} else {
-				s.op, s.k = opJGE, s.k+1
-			}
+		if normal := p[i].normal(); normal != p[i] {
+			p[i], changed = normal, true
 		}
-		switch {
-		case s.op == opJGE && s.k == 0:
-			s.otherwise = s.then // always
-		case s.op == opJGE && s.k == 1, s.op == opJSET && s.k == math.MaxUint32:
-			s.op, s.k, s.then, s.otherwise = opJEQ, 0, s.otherwise, s.then
-		case s.op == opJGE && s.k == math.MaxUint32:
-			s.op = opJEQ
-		case s.op == opJSET && s.k == 1<<31:
-			s.op = opJGE
-		case s.op == opJSET && s.k == 0:
-			s.then = s.otherwise // never
-		}
-		changed = changed || *s != before
 	}
 	return p, changed
 }
+
+// normal returns s in the one way in which its test is written.
+func (s step) normal() step {
+	if s.op == opJGT {
+		if s.k == math.MaxUint32 {
+			s.then = s.otherwise // never
+		} else {
+			s.op, s.k = opJGE, s.k+1
+		}
+	}
+	switch {
+	case s.op == opJGE && s.k == 0:
+		s.otherwise = s.then // always
+	case s.op == opJGE && s.k == 1, s.op == opJSET && s.k == math.MaxUint32:
+		s.op, s.k, s.then, s.otherwise = opJEQ, 0, s.otherwise, s.then
+	case s.op == opJGE && s.k == math.MaxUint32:
+		s.op = opJEQ
+	case s.op == opJSET && s.k == 1<<31:
+		s.op = opJGE
+	case s.op == opJSET && s.k == 0:
+		s.then = s.otherwise // never
+	}
+	return s
+}
+
+// maxAhead is how many steps threadJumps looks ahead of one jump. Where there is
+// more to pass, it is passed in the next round.
+const maxAhead = 32
 
 // threadJumps leads each jump past the tests whose result is known wherever it
 // comes from: because a word was compared before, however long ago. The loads
 // for those tests are passed with them.
 func threadJumps(p steps) (steps, bool) {
+	var ahead state
 	changed := flow(p, func(s *state, to ref) ref {
-		ahead := *s
+		ahead = *s
 		passed := to
-		for at, tested := to, false; ; {
+		at, tested := to, false
+		for range maxAhead {
 			next := &p[at]
 			switch {
 			case next.op == opLoad:
@@ -115,6 +126,7 @@ func threadJumps(p steps) (steps, bool) {
 				passed = at
 			}
 		}
+		return passed
 	})
 	return p, changed
 }

@@ -73,6 +73,7 @@ func (b *builder) read() [][]verdict {
 // among the shapes of what they share with others.
 func (b *builder) plan(verdicts [][]verdict, weights []weighing) {
 	share := make([]float64, len(b.planner.diagrams.nodes))
+	rules := make(map[function]*spec.Verdict)
 	var functions []function
 	for i := range verdicts {
 		for j, v := range verdicts[i] {
@@ -81,13 +82,23 @@ func (b *builder) plan(verdicts [][]verdict, weights []weighing) {
 			}
 			if share[v.function] == 0 {
 				functions = append(functions, v.function)
+				rules[v.function] = &b.policy.Tokens[i].Ranges[j].Verdict
 			}
 			share[v.function] += weights[i].ranges[j]
 		}
 	}
 	slices.SortStableFunc(functions, func(f, g function) int { return cmp.Compare(share[g], share[f]) })
 	for _, f := range functions {
-		b.planner.plan(f, share[f])
+		// A diagram can be much larger than the rules that it is made from.
+		made := b.planner.plan(f, share[f])
+		n := length(rules[f])
+		if n == 0 || n >= made.size {
+			continue
+		}
+		if q := (plan{cost: float64(n) / 2, size: n}); b.goal.price(q, share[f]) < b.goal.price(made, share[f]) {
+			q.root = b.code.rules(b.policy.Endian, rules[f])
+			b.planner.plans[f] = q
+		}
 	}
 	for i := range verdicts {
 		for j := range verdicts[i] {

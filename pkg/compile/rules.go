@@ -105,7 +105,7 @@ type reader struct {
 // maxWork bounds the comparisons that are looked at for one policy. Rules that
 // exceed it, for which a diagram may well be exponential, are compiled one
 // after another instead.
-const maxWork = 300_000
+const maxWork = 200_000
 
 var errTooMuchWork = errors.New("compile: too many combinations of conditions")
 
@@ -118,10 +118,25 @@ func (r *reader) verdict(v *spec.Verdict) (function, error) {
 	if len(v.Rules) == 0 {
 		return r.diagrams.result(v.Default), nil
 	}
+	if first := &v.Rules[0]; len(first.Conditions) == 0 {
+		return r.diagrams.result(first.Return), nil
+	}
 	terms := make([]term, 0, len(v.Rules))
+	seen := make(map[string]bool)
 	for i := range v.Rules {
-		if t, possible := newTerm(&v.Rules[i]); possible {
+		t, possible := newTerm(&v.Rules[i])
+		if !possible {
+			continue
+		}
+		// Of rules for the same arguments the first decides.
+		key := t.appendKey(r.key[:0])
+		r.key = key
+		if !seen[string(key)] {
+			seen[string(key)] = true
 			terms = append(terms, t)
+		}
+		if len(t.comparisons) == 0 {
+			break
 		}
 	}
 	return r.read(terms, v.Default)
@@ -189,14 +204,7 @@ func (r *reader) remember(terms []term, otherwise bpf.Return, bit int8, read fun
 	key = binary.LittleEndian.AppendUint32(key, uint32(otherwise))
 	for _, t := range terms {
 		key = binary.LittleEndian.AppendUint32(key, uint32(t.result))
-		key = append(key, byte(len(t.comparisons)), byte(len(t.comparisons)>>8))
-		for _, c := range t.comparisons {
-			key = append(key, byte(c.level), byte(c.holds))
-			key = binary.LittleEndian.AppendUint32(key, c.mask)
-			key = binary.LittleEndian.AppendUint32(key, c.value)
-			key = binary.LittleEndian.AppendUint32(key, c.lowMask)
-			key = binary.LittleEndian.AppendUint32(key, c.lowValue)
-		}
+		key = t.appendKey(key)
 		r.work += 1 + len(t.comparisons)
 	}
 	r.key = key
@@ -212,6 +220,19 @@ func (r *reader) remember(terms []term, otherwise bpf.Return, bit int8, read fun
 		r.known[name] = f
 	}
 	return f, err
+}
+
+// appendKey appends what tells t's comparisons from others.
+func (t *term) appendKey(key []byte) []byte {
+	key = append(key, byte(len(t.comparisons)), byte(len(t.comparisons)>>8))
+	for _, c := range t.comparisons {
+		key = append(key, byte(c.level), byte(c.holds))
+		key = binary.LittleEndian.AppendUint32(key, c.mask)
+		key = binary.LittleEndian.AppendUint32(key, c.value)
+		key = binary.LittleEndian.AppendUint32(key, c.lowMask)
+		key = binary.LittleEndian.AppendUint32(key, c.lowValue)
+	}
+	return key
 }
 
 // piece is an interval of a word's values, and what is left of a term there.
@@ -244,6 +265,7 @@ func (r *reader) readWord(terms []term, otherwise bpf.Return, l level) (function
 	slices.Sort(cuts)
 	cuts = slices.Compact(cuts)
 
+	r.work += len(pieces)
 	var live []piece // those that hold the current interval, by index
 	runs := make([]run, 0, len(cuts))
 	left := make([]term, 0, len(terms))
@@ -260,7 +282,9 @@ func (r *reader) readWord(terms []term, otherwise bpf.Return, l level) (function
 				break
 			}
 		}
-		r.work += len(live)
+		if r.work += len(live); r.work > maxWork {
+			return 0, errTooMuchWork
+		}
 		to, err := r.read(left, otherwise)
 		if err != nil {
 			return 0, err

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"math/bits"
 	"slices"
 
 	"seccomp-hook/pkg/bpf"
@@ -46,16 +47,16 @@ type search struct {
 
 	weight []float64 // of the arms before the i-th
 	cells  []cell    // of the intervals of arms i to j, at i*len(arms)+j
-	chain  []link
+	chain  chain
 }
 
 // cell is the best tree for an interval of arms.
 type cell struct {
 	cost  float64 // with perTest
-	tests int32
+	tests int16
+	cut   int16 // first arm of the upper part in the best cut
+	rest  int16 // chains: an arm of the most common kind
 	kind  kind
-	cut   int32 // first arm of the upper part in the best cut
-	rest  int32 // chains: an arm of the most common kind
 }
 
 // kind is what stands on top of a tree.
@@ -68,26 +69,16 @@ const (
 	bitwise
 )
 
-// link is one test of a chain.
-type link struct {
-	number uint32
-	to     ref
-	weight float64
-}
-
 const (
-	// maxChain is the longest chain of JEQ.
-	maxChain = 12
-	// maxNarrow is the most numbers that an arm in a chain may have: each is a
-	// test.
-	maxNarrow = 2
 	// maxBitwise is the most arms that one JSET is tried on.
 	maxBitwise = 8
 	// slack is by how many arms the best cut may lie outside Knuth's bounds.
 	slack = 2
-	// maxArms is up to how many arms all trees are looked at; more are first
-	// cut into parts of equal weight, where it hardly matters how.
+	// maxArms is up to how many arms all trees are looked at. More are first
+	// cut into parts of equal weight of at most maxPart arms each: so far above
+	// the leaves it hardly matters where.
 	maxArms = 192
+	maxPart = 48
 )
 
 // outcome is what a search came to.
@@ -103,6 +94,10 @@ func (s *search) build(arms []arm) outcome {
 	if len(arms) > maxArms {
 		return s.halve(arms)
 	}
+	return s.best(arms)
+}
+
+func (s *search) best(arms []arm) outcome {
 	s.solve(arms)
 	c := s.cell(0, len(arms)-1)
 	return outcome{s.emit(0, len(arms)-1), c.cost - s.perTest*float64(c.tests), int(c.tests)}
@@ -125,6 +120,9 @@ func merge(arms []arm) []arm {
 // halve cuts the arms where their weights are equal on both sides, or nearly,
 // but never so that a part is less than a quarter of the arms.
 func (s *search) halve(arms []arm) outcome {
+	if len(arms) <= maxPart {
+		return s.best(arms)
+	}
 	total := 0.0
 	for _, a := range arms {
 		total += a.weight
@@ -135,7 +133,7 @@ func (s *search) halve(arms []arm) outcome {
 		at++
 	}
 	number := arms[at].first
-	lower, upper := s.build(arms[:at:at]), s.build(arms[at:])
+	lower, upper := s.halve(arms[:at:at]), s.halve(arms[at:])
 	return outcome{
 		s.code.jump(bpf.JGE, number, upper.root, lower.root),
 		total + lower.cost + upper.cost,
@@ -159,13 +157,14 @@ func (s *search) solve(arms []arm) {
 	}
 	s.cells = s.cells[:n*n]
 	for i := range n {
-		*s.cell(i, i) = cell{kind: single, cut: int32(i)}
+		*s.cell(i, i) = cell{kind: single, cut: int16(i)}
 	}
 	for i := n - 2; i >= 0; i-- {
-		chains := s.chains(i)
+		s.chain.reset()
+		possible := s.chain.extend(s.arms, i)
 		for j := i + 1; j < n; j++ {
 			best := s.cutBest(i, j)
-			if j <= chains {
+			if possible = possible && s.chain.extend(s.arms, j); possible {
 				s.improveByChain(best, i, j)
 			}
 			if j-i < maxBitwise {
@@ -192,104 +191,25 @@ func (s *search) cutBest(i, j int) *cell {
 		cost:  best + s.weight[j+1] - s.weight[i] + s.perTest,
 		tests: s.cells[i*n+at-1].tests + s.cells[at*n+j].tests + 1,
 		kind:  cutting,
-		cut:   int32(at),
+		cut:   int16(at),
 	}
 	return c
 }
 
-func (a *arm) narrow() bool { return a.last-a.first < maxNarrow }
-
-// chains returns the last arm up to which a chain from arm i may be possible:
-// two wide arms of different kinds, or too many narrow ones, end it.
-func (s *search) chains(i int) int {
-	wide, others := none, 0
-	for j := i; j < len(s.arms); j++ {
-		switch a := &s.arms[j]; {
-		case a.narrow():
-			others++
-		case wide == none:
-			wide = a.to
-		case wide != a.to:
-			return j - 1
-		}
-		// Not more than every other narrow arm can be of the common kind.
-		if others > 2*maxChain {
-			return j - 1
-		}
-	}
-	return len(s.arms) - 1
-}
-
-// links collects in s.chain the tests of a chain for the arms i to j, in order,
-// and returns an arm of the common kind; false where there are too many.
-func (s *search) links(i, j int) (rest int, ok bool) {
-	rest = -1
-	for k := i; k <= j; k++ {
-		if !s.arms[k].narrow() {
-			rest = k
-			break
-		}
-	}
-	if rest < 0 {
-		rest = s.heaviest(i, j)
-	}
-	s.chain = s.chain[:0]
-	for k := i; k <= j; k++ {
-		a := &s.arms[k]
-		if a.to == s.arms[rest].to {
-			continue
-		}
-		share := a.weight / float64(a.last-a.first+1)
-		for number := a.first; ; number++ {
-			if len(s.chain) == maxChain {
-				return 0, false
-			}
-			// By weight, the earlier number first among equals.
-			at := len(s.chain)
-			for at > 0 && s.chain[at-1].weight < share {
-				at--
-			}
-			s.chain = slices.Insert(s.chain, at, link{number, a.to, share})
-			if number == a.last {
-				break
-			}
-		}
-	}
-	return rest, true
-}
-
-// heaviest returns an arm of the kind that is met most often among i to j.
-func (s *search) heaviest(i, j int) int {
-	best, most := i, -1.0
-	for k := i; k <= j; k++ {
-		sum := 0.0
-		for m := i; m <= j; m++ {
-			if s.arms[m].to == s.arms[k].to {
-				// Whatever the weights, one test less is one test less.
-				sum += s.arms[m].weight + s.perTest*float64(s.arms[m].last-s.arms[m].first+1)
-			}
-		}
-		if sum > most {
-			best, most = k, sum
-		}
-	}
-	return best
-}
-
 // improveByChain makes best a chain if that is better.
 func (s *search) improveByChain(best *cell, i, j int) {
-	rest, ok := s.links(i, j)
-	if !ok {
-		return
-	}
+	rest := s.chain.common(s.perTest)
 	left := s.weight[j+1] - s.weight[i]
-	cost := 0.0
-	for _, l := range s.chain {
-		cost += left + s.perTest
-		left -= l.weight
+	cost, tests := 0.0, int16(0)
+	for _, l := range s.chain.links {
+		if l.to != s.arms[rest].to {
+			cost += left + s.perTest
+			left -= l.weight
+			tests++
+		}
 	}
-	if cost < best.cost {
-		best.cost, best.tests, best.kind, best.rest = cost, int32(len(s.chain)), chaining, int32(rest)
+	if cost < best.cost && tests <= maxChain {
+		best.cost, best.tests, best.kind, best.rest = cost, tests, chaining, int16(rest)
 	}
 }
 
@@ -350,12 +270,7 @@ func anyBit(first, last uint32) uint32 {
 }
 
 // below returns all bits from the highest one of x down.
-func below(x uint32) uint32 {
-	for shift := 1; shift < 32; shift <<= 1 {
-		x |= x >> shift
-	}
-	return x
-}
+func below(x uint32) uint32 { return 1<<bits.Len32(x) - 1 }
 
 // withoutBits returns the smallest number from first on that has no bit of
 // mask; false if there is none.
@@ -382,15 +297,16 @@ func (s *search) emit(i, j int) ref {
 	case single:
 		return s.leaf(i, s.arms[i].first, s.arms[i].last)
 	case chaining:
-		rest, _ := s.links(i, j)
-		chain := slices.Clone(s.chain)
+		rest := int(c.rest)
 		to := s.leaf(rest, s.arms[i].first, s.arms[j].last)
-		for _, l := range slices.Backward(chain) {
-			hit := l.to
-			if hit == inherited {
-				hit = s.inherit(l.number, l.number)
+		s.chain.reset()
+		for k := i; k <= j; k++ {
+			s.chain.extend(s.arms, k)
+		}
+		for _, l := range slices.Backward(s.chain.links) {
+			if l.to != s.arms[rest].to {
+				to = s.code.jump(bpf.JEQ, l.number, s.leaf(l.arm, l.number, l.number), to)
 			}
-			to = s.code.jump(bpf.JEQ, l.number, hit, to)
 		}
 		return to
 	case bitwise:
