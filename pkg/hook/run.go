@@ -216,8 +216,7 @@ func (r *Result) filter(o *Options, p *profile, config *bundle.Config) (*filter.
 	if capabilities == nil {
 		capabilities = []string{} // as the runtimes: a process that lists none has none
 	}
-	store, fault := filter.Open(StoreDir(o.Root))
-	defer store.Close()
+	store, fault := filter.Open(StoreDir(o.Root)) // a store that is nil can be asked, too
 	got, err := store.Filter(filter.Request{
 		Profile:      p.name,
 		Text:         p.text,
@@ -226,6 +225,7 @@ func (r *Result) filter(o *Options, p *profile, config *bundle.Config) (*filter.
 		Kernel:       kernel,
 		Strict:       o.Strict,
 	})
+	store.Close()
 	if err != nil {
 		return nil, err
 	}
