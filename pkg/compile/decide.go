@@ -192,12 +192,12 @@ func (p *planner) masked(f function, share float64) (plan, bool) {
 		return plan{}, false
 	}
 	n := &p.diagrams.nodes[f]
-	mask := p.diagrams.mask(f)
+	mask, size := p.diagrams.mask(f)
 	arms, to, ok := p.diagrams.values(f, n.level, mask)
-	p.work += maxBitRuns
-	if !ok {
+	if p.work += size + len(arms); !ok {
 		return plan{}, false
 	}
+	p.work += len(arms) * len(arms) // for the search
 	q := p.arms(arms, func(i int) function { return to[i] }, float64(len(arms)), share)
 	q.root = p.code.mask(mask, q.root)
 	q.cost++
@@ -319,10 +319,10 @@ func (d *diagrams) given(l level, value uint32, f function) function {
 	return d.word(n.level, runs)
 }
 
-// mask returns the bits of its word that f looks at.
-func (d *diagrams) mask(f function) uint32 {
+// mask returns the bits of its word that f looks at, and the number of nodes
+// that do.
+func (d *diagrams) mask(f function) (mask uint32, size int) {
 	seen := map[function]bool{}
-	mask := uint32(0)
 	l := d.nodes[f].level
 	var visit func(f function)
 	visit = func(f function) {
@@ -336,7 +336,7 @@ func (d *diagrams) mask(f function) uint32 {
 		visit(n.runs[1].to)
 	}
 	visit(f)
-	return mask
+	return mask, len(seen)
 }
 
 // values returns the intervals of f over the values that word l has under a

@@ -24,14 +24,19 @@ var passes = []pass{
 	dropDead,
 }
 
-// optimize runs passes over p until they are done.
+// optimize runs passes over p until they are done, or until it is clear that p
+// will not become short enough for the kernel.
 func optimize(p steps, passes []pass) steps {
 	for changed := true; changed; {
 		changed = false
+		before := len(p)
 		for _, run := range passes {
 			var did bool
 			p, did = run(p)
 			changed = changed || did
+		}
+		if len(p) > bpf.MaxInstructions && len(p) > before*3/4 {
+			return p
 		}
 	}
 	return p
