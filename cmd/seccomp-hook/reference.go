@@ -1,16 +1,18 @@
-//go:build !libseccomp
-
 package main
 
 import (
-	"errors"
-
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/reference"
+	"seccomp-hook/pkg/spec"
 )
 
-// referenceProgram returns what libseccomp makes of a profile. That takes cgo
-// and the library, so this build does not have it.
-func referenceProgram(*filter.Request) (bpf.Program, error) {
-	return nil, errors.New("this build does not have libseccomp: build with -tags libseccomp")
+// referenceProgram returns what libseccomp makes of a profile, in builds that
+// have it (tag libseccomp).
+func referenceProgram(r *filter.Request) (bpf.Program, error) {
+	_, profile, err := r.Policy()
+	if err != nil {
+		return nil, err
+	}
+	return reference.Profile(profile, spec.Target{Archs: r.Architectures, Capabilities: r.Capabilities, Kernel: r.Kernel})
 }

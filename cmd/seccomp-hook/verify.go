@@ -13,8 +13,8 @@ import (
 	"seccomp-hook/pkg/verify"
 )
 
-// reference is the value of --against that means another compiler.
-const reference = "libseccomp"
+// libseccomp is the value of --against that means another compiler.
+const libseccomp = "libseccomp"
 
 func verifyCommand() *cobra.Command {
 	var t target
@@ -59,7 +59,7 @@ func (t *target) compare(r *filter.Request, policy *spec.Policy, program, agains
 	var p bpf.Program
 	var err error
 	switch {
-	case against == reference:
+	case against == libseccomp:
 		p, err = referenceProgram(r)
 	case program != "":
 		p, err = readProgram(program)
