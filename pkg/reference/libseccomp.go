@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -36,6 +37,9 @@ func Compile(s *specs.LinuxSeccomp, native *arch.Arch) (bpf.Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reference: export: %w", err)
 	}
+	if native.Endian == bpf.Big {
+		swap(raw)
+	}
 	var p bpf.Program
 	if err := p.UnmarshalBinary(raw); err != nil {
 		return nil, fmt.Errorf("reference: %w", err)
@@ -45,6 +49,15 @@ func Compile(s *specs.LinuxSeccomp, native *arch.Arch) (bpf.Program, error) {
 		return nil, fmt.Errorf("reference: -ENOSYS stub: %w", err)
 	}
 	return append(list, p...), nil
+}
+
+// swap turns the bytes of an array of struct sock_filter to the other order:
+// libseccomp writes them in that of the machine that the program is for.
+func swap(raw []byte) {
+	for i := 0; i+8 <= len(raw); i += 8 {
+		slices.Reverse(raw[i : i+2])   // code
+		slices.Reverse(raw[i+4 : i+8]) // k
+	}
 }
 
 // Listing returns libseccomp's own account of the filter, its "pseudo filter
@@ -181,20 +194,11 @@ func (c *config) addArchitectures() error {
 		if err := c.filter.AddArch(scmp); err != nil {
 			return fmt.Errorf("architecture %v: %w", a, err)
 		}
-		if !contains(c.archs, a) {
+		if !slices.Contains(c.archs, a) {
 			c.archs = append(c.archs, a)
 		}
 	}
 	return nil
-}
-
-func contains(list []*arch.Arch, a *arch.Arch) bool {
-	for _, b := range list {
-		if a == b {
-			return true
-		}
-	}
-	return false
 }
 
 // scmpArch returns libseccomp-golang's value for a, if it has one.
