@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"slices"
 	"strings"
@@ -44,6 +45,9 @@ func Compile(s *specs.LinuxSeccomp, native *arch.Arch) (bpf.Program, error) {
 	if err := p.UnmarshalBinary(raw); err != nil {
 		return nil, fmt.Errorf("reference: %w", err)
 	}
+	if native.Endian == bpf.Big {
+		repair(p)
+	}
 	list, err := c.stub()
 	if err != nil {
 		return nil, fmt.Errorf("reference: -ENOSYS stub: %w", err)
@@ -57,6 +61,31 @@ func swap(raw []byte) {
 	for i := 0; i+8 <= len(raw); i += 8 {
 		slices.Reverse(raw[i : i+2])   // code
 		slices.Reverse(raw[i+4 : i+8]) // k
+	}
+}
+
+// repair puts right what libseccomp does wrong only where it writes for a
+// machine of the other byte order: where it needs another copy of a return, for
+// a long jump, it swaps the value a second time (_gen_bpf_build_jmp_ret).
+func repair(p bpf.Program) {
+	for i, in := range p {
+		swapped := bits.ReverseBytes32(in.K)
+		if in.Code == bpf.RET|bpf.K && !isAction(in.K) && isAction(swapped) {
+			p[i].K = swapped
+		}
+	}
+}
+
+// isAction reports whether k is a value that libseccomp returns: no errno makes
+// one out of another that is swapped.
+func isAction(k uint32) bool {
+	switch r := bpf.Return(k); r.Action() {
+	case bpf.RetErrno, bpf.RetTrace:
+		return true
+	case bpf.RetKillProcess, bpf.RetKillThread, bpf.RetTrap, bpf.RetUserNotif, bpf.RetLog, bpf.RetAllow:
+		return r.Data() == 0
+	default:
+		return false
 	}
 }
 
