@@ -80,7 +80,9 @@ func repair(p bpf.Program) {
 // one out of another that is swapped.
 func isAction(k uint32) bool {
 	switch r := bpf.Return(k); r.Action() {
-	case bpf.RetErrno, bpf.RetTrace:
+	case bpf.RetErrno:
+		return r.Data() < 4095 // libseccomp takes no more (sys_chk_seccomp_action)
+	case bpf.RetTrace:
 		return true
 	case bpf.RetKillProcess, bpf.RetKillThread, bpf.RetTrap, bpf.RetUserNotif, bpf.RetLog, bpf.RetAllow:
 		return r.Data() == 0
