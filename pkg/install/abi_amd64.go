@@ -29,7 +29,8 @@ var abis = []abi{
 		numbers: callNumbers{
 			mmap: unix.SYS_MMAP, munmap: unix.SYS_MUNMAP, close: unix.SYS_CLOSE, seccomp: unix.SYS_SECCOMP,
 		},
-		pc: func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[ripAt:]) },
+		pc:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[ripAt:]) },
+		result: func(r *registers) int64 { return int64(binary.LittleEndian.Uint64(r.raw[raxAt:])) },
 		prepare: func(r *registers, pc, number uint64, args *[6]uint64) {
 			for i, at := range [...]int{rdiAt, rsiAt, rdxAt, r10At, r8At, r9At} {
 				binary.LittleEndian.PutUint64(r.raw[at:], args[i])
@@ -50,6 +51,7 @@ var abis = []abi{
 		// is in pages.
 		numbers: callNumbers{mmap: 192, munmap: 91, close: 6, seccomp: 354},
 		pc:      func(r *registers) uint64 { return uint64(binary.LittleEndian.Uint32(r.raw[eipAt:])) },
+		result:  func(r *registers) int64 { return int64(int32(binary.LittleEndian.Uint32(r.raw[eaxAt:]))) },
 		prepare: func(r *registers, pc, number uint64, args *[6]uint64) {
 			for i, at := range [...]int{ebxAt, ecxAt, edxAt, esiAt, ediAt, ebpAt} {
 				binary.LittleEndian.PutUint32(r.raw[at:], uint32(args[i]))

@@ -32,7 +32,8 @@ var abis = []abi{
 		numbers: callNumbers{
 			mmap: unix.SYS_MMAP, munmap: unix.SYS_MUNMAP, close: unix.SYS_CLOSE, seccomp: unix.SYS_SECCOMP,
 		},
-		pc: func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[pcAt:]) },
+		pc:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[pcAt:]) },
+		result: func(r *registers) int64 { return int64(binary.LittleEndian.Uint64(r.raw[0:])) },
 		// do_signal (arch/arm64/kernel/signal.c) decides on restarts before
 		// the tracer sees the stop, and keeps off a pc that the tracer has
 		// changed, so nothing more is needed on the way in.

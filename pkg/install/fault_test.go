@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mode says how a fault test installs.
+// faultModes are the ways to install that the tests below go through.
 var faultModes = []struct {
 	mode   Mode
 	env    []string // of the installer
@@ -24,27 +24,29 @@ var faultModes = []struct {
 // the victim.
 func forEachStep(t *testing.T, signal unix.Signal, toVictim bool, test func(*testing.T, *victim, *Installer, Request)) {
 	for _, m := range faultModes {
-		for step := StepStart; step <= LastStep; step++ {
-			t.Run(fmt.Sprintf("%s/%d %s", m.mode, step, step), func(t *testing.T) {
-				if m.mode == ModeSuspend {
-					needSuspend(t)
-				}
-				v := newVictim(t, "init", m.victim...)
-				pid := 0
-				if toVictim {
-					pid = v.pid()
-				}
-				i, err := Start(Command{Env: append([]string{
-					fmt.Sprintf("%s=%d %d %d", faultVariable, step, signal, pid),
-				}, m.env...)}, v.pid())
-				if err != nil {
-					t.Fatal(err)
-				}
-				r := request(denying(denied))
-				r.NoNewPrivileges = m.mode == ModeExec
-				test(t, v, i, r)
-			})
-		}
+		t.Run(string(m.mode), func(t *testing.T) {
+			if m.mode == ModeSuspend {
+				needSuspend(t)
+			}
+			for step := StepStart; step <= LastStep; step++ {
+				t.Run(fmt.Sprintf("%d %s", step, step), func(t *testing.T) {
+					v := newVictim(t, "init", m.victim...)
+					pid := 0
+					if toVictim {
+						pid = v.pid()
+					}
+					i, err := Start(Command{Env: append([]string{
+						fmt.Sprintf("%s=%d %d %d", faultVariable, step, signal, pid),
+					}, m.env...)}, v.pid())
+					if err != nil {
+						t.Fatal(err)
+					}
+					r := request(denying(denied))
+					r.NoNewPrivileges = m.mode == ModeExec
+					test(t, v, i, r)
+				})
+			}
+		})
 	}
 }
 

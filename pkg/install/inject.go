@@ -40,11 +40,15 @@ func (t *tracer) inject(p *process, tid int) (*injection, error) {
 	if in.mask, err = getSignalMask(tid); err != nil {
 		return nil, fmt.Errorf("read the signal mask of thread %d: %w", tid, err)
 	}
-	if err := setSignalMask(tid, ^signalMask(0)); err != nil {
+	if err := setSignalMask(tid, ^trap); err != nil {
 		return nil, fmt.Errorf("block the signals of thread %d: %w", tid, err)
 	}
 	return in, nil
 }
+
+// trap is the mask bit of SIGTRAP, the signal of a single step: were it
+// blocked, the kernel would reset its handler (force_sig_info_to_task).
+const trap signalMask = 1 << (unix.SIGTRAP - 1)
 
 // vdsoSize is enough of the vDSO to find a system call in, for every kernel
 // known: the fallback of clock_gettime is in its first pages.
@@ -90,23 +94,39 @@ func (in *injection) call(number uint64, args ...uint64) (int64, error) {
 	if err := setRegisters(in.tid, &regs); err != nil {
 		return 0, err
 	}
-	for range 2 { // entry, exit
-		if err := in.toCallStop(in.tid); err != nil {
+	// One single step over the instruction is one stop; stops at the call's
+	// entry and exit (PTRACE_SYSCALL) would be two, and each takes as long as
+	// an average call.
+	after := in.at + uint64(len(in.abi.instruction))
+	var signal unix.Signal
+	for {
+		if err := resume(unix.PTRACE_SINGLESTEP, in.tid, signal); err != nil {
 			return 0, err
 		}
+		s, err := in.await(in.tid)
+		switch {
+		case err != nil:
+			return 0, err
+		case s.ended():
+			return 0, ErrGone
+		case s.event() == unix.PTRACE_EVENT_EXEC:
+			return 0, ErrEarlyExec
+		}
+		if signal = s.delivery(); signal != unix.SIGTRAP {
+			continue // SIGSTOP, which cannot be blocked, or the group-stop after it
+		}
+		if err := getRegisters(in.tid, &regs); err != nil {
+			return 0, err
+		}
+		if in.abi.pc(&regs) == after {
+			return in.abi.result(&regs), nil
+		}
+		signal = 0
 	}
-	r, err := getCallResult(in.tid)
-	if err != nil {
-		return 0, err
-	}
-	if r.op != unix.PTRACE_SYSCALL_INFO_EXIT {
-		return 0, fmt.Errorf("thread %d is not at the exit of a system call", in.tid)
-	}
-	return r.value, nil
 }
 
 // end puts the thread's registers and signal mask back. The thread stays at
-// the exit stop of the last injected call.
+// the stop behind the last injected call, whose signal must not be delivered.
 func (in *injection) end() error {
 	if err := setRegisters(in.tid, &in.saved); err != nil {
 		return err

@@ -37,6 +37,7 @@ func init() {
 func TestMain(m *testing.M) {
 	if Requested() {
 		if os.Getenv(confinedVariable) != "" {
+			_ = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 			if _, err := Self(denying(unusedCall)); err != nil {
 				os.Exit(2)
 			}
@@ -207,14 +208,14 @@ func actProgram() {
 
 // victim is a process to install into.
 type victim struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	lines *bufio.Scanner
 }
 
 // newVictim starts a victim and waits until it is ready.
-func newVictim(t *testing.T, act string, env ...string) *victim {
+func newVictim(t testing.TB, act string, env ...string) *victim {
 	t.Helper()
 	v := prepareVictim(t, act, env...)
 	v.start()
@@ -223,7 +224,7 @@ func newVictim(t *testing.T, act string, env ...string) *victim {
 }
 
 // prepareVictim makes a victim that start starts.
-func prepareVictim(t *testing.T, act string, env ...string) *victim {
+func prepareVictim(t testing.TB, act string, env ...string) *victim {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{act}

@@ -84,28 +84,6 @@ func setSignalMask(tid int, m signalMask) error {
 	return nil
 }
 
-// callResult is what PTRACE_GET_SYSCALL_INFO (Linux 5.3) says at a
-// syscall-exit stop: the same on every architecture, unlike the registers.
-type callResult struct {
-	op    uint8
-	_     [3]uint8
-	arch  uint32
-	ip    uint64
-	sp    uint64
-	value int64
-	fails uint8
-	_     [7]uint8
-	_     [6]uint64 // room for the entry form, which is longer
-}
-
-func getCallResult(tid int) (callResult, error) {
-	var r callResult
-	if _, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(tid), unsafe.Sizeof(r), uintptr(unsafe.Pointer(&r)), 0, 0); errno != 0 {
-		return callResult{}, errno
-	}
-	return r, nil
-}
-
 // filterLength returns the number of instructions of a stopped thread's
 // filter; index 0 is its oldest. Past the newest the error is ENOENT, without
 // any filter EINVAL. Needs CAP_SYS_ADMIN in the initial user namespace and a

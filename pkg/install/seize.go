@@ -101,7 +101,7 @@ func (p *process) seizeThread(tid int, options uintptr) (fresh bool, err error) 
 
 // refusal says in an administrator's words why the kernel does not let this
 // process suspend seccomp (kernel/ptrace.c, check_ptrace_options).
-func refusal(err error) error {
+func refusal(err error, f *Filter) error {
 	var why string
 	self, statusErr := ownStatus()
 	switch {
@@ -112,5 +112,8 @@ func refusal(err error) error {
 	default:
 		why = "the installer lacks CAP_SYS_ADMIN in the initial user namespace; the engine must run as root of the host"
 	}
-	return &detailed{ErrSuspend, why + "; or set noNewPrivileges for the container"}
+	if !f.Listens() { // ModeExec would be possible
+		why += "; or set noNewPrivileges for the container"
+	}
+	return &detailed{ErrSuspend, why}
 }

@@ -135,7 +135,7 @@ func (s *session) seize() error {
 	var plain error
 	s.result.Threads, plain = s.process.seizeAll(options)
 	if plain == nil && !possible {
-		return refusal(err)
+		return refusal(err, &s.order.Filter)
 	}
 	return plain
 }
@@ -146,11 +146,8 @@ func (s *session) suspend() error {
 	p, f := s.process, &s.order.Filter
 	s.at(StepStop)
 	attaching := time.Now()
-	tid, err := p.runningThread()
+	tid, err := s.stopOne()
 	if err != nil {
-		return err
-	}
-	if _, err := s.interrupt(tid); err != nil {
 		return err
 	}
 	// While the thread has strange registers, and until the kernel has
@@ -205,6 +202,23 @@ func (s *session) suspend() error {
 		return refused
 	}
 	return s.wait()
+}
+
+// stopOne stops one thread of init: the first, unless that has ended.
+func (s *session) stopOne() (tid int, err error) {
+	if _, err := s.interrupt(s.process.pid); err != unix.ESRCH {
+		return s.process.pid, err
+	}
+	tids, _, err := s.process.threads()
+	if err != nil {
+		return 0, err
+	}
+	for _, tid := range tids {
+		if _, err := s.interrupt(tid); err != unix.ESRCH {
+			return tid, err
+		}
+	}
+	return 0, ErrGone
 }
 
 // report sends the result, and with it the only descriptor of the listener.

@@ -127,8 +127,8 @@ func (t *tracer) interrupted(tid int) (stop, error) {
 	}
 }
 
-// settle takes a thread whose registers were put back from the exit stop of
-// an injected call to where it was interrupted: a PTRACE_EVENT_STOP on the way
+// settle takes a thread whose registers were put back from the stop behind an
+// injected call to where it was interrupted: a PTRACE_EVENT_STOP on the way
 // from the kernel to the program. When it goes on from there, the kernel
 // itself delivers what signals have come and restarts the call that was
 // interrupted, by its ERESTART* rules, as if it had been interrupted only now;

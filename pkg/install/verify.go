@@ -9,21 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runningThread returns a thread of the process that has not ended: the first
-// one, if that has not.
-func (p *process) runningThread() (int, error) {
-	tids, _, err := p.threads()
-	if err != nil {
-		return 0, err
-	}
-	for _, tid := range tids {
-		if st, err := p.status(tid); err == nil && !st.ended() {
-			return tid, nil
-		}
-	}
-	return 0, ErrGone
-}
-
 // verify asks the kernel what is attached, and returns the number of threads:
 // every thread of the process is traced by this one and has filters
 // (/proc/PID/task/TID/status), and the newest filter of the stopped thread tid
