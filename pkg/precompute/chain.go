@@ -270,16 +270,21 @@ type Decision struct {
 // redirect the call, has its place at the top of this function: the chain is
 // evaluated only for what is passed.
 func (c *Chain) Evaluate(d *bpf.Data) Decision {
-	f := c.newest
-	if f == nil {
-		return Decision{Return: bpf.RetAllow, Filter: -1, Constant: true}
-	}
-	for i := range f.tables {
-		if t := &f.tables[i]; t.token == d.Arch {
-			if v := t.lookup(d.Nr); v.constant {
+	if f := c.newest; f != nil {
+		for i := range f.tables {
+			if t := &f.tables[i]; t.token == d.Arch {
+				which := 0
+				if d.Nr < directSize { // spelled out: this is the whole cost of most calls
+					which = int(t.direct[d.Nr])
+				} else {
+					which = t.search(d.Nr)
+				}
+				v := &t.verdicts[which]
+				if !v.constant {
+					break
+				}
 				return Decision{Return: v.ret, Filter: int(v.filter), Constant: true}
 			}
-			break
 		}
 	}
 	return c.run(d)
@@ -287,7 +292,7 @@ func (c *Chain) Evaluate(d *bpf.Data) Decision {
 
 // run asks the programs.
 func (c *Chain) run(d *bpf.Data) Decision {
-	out := Decision{Return: bpf.RetAllow, Filter: -1}
+	out := Decision{Return: bpf.RetAllow, Filter: -1, Constant: c.newest == nil}
 	w := d.Words(c.endian)
 	for f := c.newest; f != nil; f = f.older {
 		ret, err := f.program.Run(&w)
@@ -329,16 +334,10 @@ type verdict struct {
 	constant bool
 }
 
-func (t *chainTable) lookup(nr uint32) verdict {
-	if nr < directSize {
-		return t.verdicts[t.direct[nr]]
-	}
-	return t.search(nr)
-}
-
-func (t *chainTable) search(nr uint32) verdict {
+// search returns the index in verdicts of call number nr.
+func (t *chainTable) search(nr uint32) int {
 	if nr-directBase < directSize {
-		return t.verdicts[t.direct[directSize+nr-directBase]]
+		return int(t.direct[directSize+nr-directBase])
 	}
 	low, high := 0, len(t.firsts)
 	for high-low > 1 {
@@ -348,7 +347,7 @@ func (t *chainTable) search(nr uint32) verdict {
 			high = mid
 		}
 	}
-	return t.verdicts[t.which[low]]
+	return int(t.which[low])
 }
 
 // newChainTable returns the table of a chain in which filter number index, with

@@ -45,11 +45,20 @@ func constant(n uint32) value { return value{kind: known, n: n} }
 // low is the mask of the cleared bits.
 func (v value) low() uint32 { return 1<<v.shift - 1 }
 
-// path is a range of call numbers, lo to hi, that have taken the same way to
-// instruction pc.
+// path is a range of call numbers that have taken the same way to an
+// instruction. It is handed on by value, and in parts that are small enough for
+// registers.
 type path struct {
-	lo, hi uint32
-	a      value
+	numbers
+	a value
+	position
+}
+
+// numbers are the call numbers from lo to hi.
+type numbers struct{ lo, hi uint32 }
+
+// position is where a path has come to.
+type position struct {
 	pc     uint16
 	stop   uint16 // the first instruction that the kernel's emulator does not follow, or noStop
 	memory int32  // index in emulator.memories, or noMemory
@@ -84,7 +93,7 @@ type emulator struct {
 
 // start is the path of the numbers lo to hi before the first instruction.
 func start(lo, hi uint32) path {
-	return path{lo: lo, hi: hi, a: constant(0), stop: noStop, memory: noMemory}
+	return path{numbers{lo, hi}, constant(0), position{stop: noStop, memory: noMemory}}
 }
 
 // table emulates all numbers.
@@ -138,54 +147,34 @@ func (e *emulator) follow(p path) outcome {
 				p.a = constant(e.token)
 			default:
 				p.a = value{kind: unknown}
-				p.bail()
+				p = p.bail()
 			}
 			p.pc++
 		case bpf.RET | bpf.K:
 			return outcomeOf(in.K, p.stop)
 		case bpf.JMP | bpf.JA:
 			p.pc += 1 + uint16(in.K)
-		case bpf.JMP | bpf.JEQ | bpf.K, bpf.JMP | bpf.JSET | bpf.K:
+		case bpf.JMP | bpf.JEQ | bpf.K, bpf.JMP | bpf.JGT | bpf.K, bpf.JMP | bpf.JGE | bpf.K:
 			switch {
 			case p.a.kind == unknown:
 				return outcomeDynamic(p.stop)
-			case p.a == callNumber && in.Code == bpf.JMP|bpf.JEQ|bpf.K && (in.K < p.lo || p.hi < in.K):
-				p.pc += 1 + uint16(in.Jf)
+			case p.a.kind == known || p.a.shift != 0:
+				p, ok = e.branch(p, in, in.K)
 			default:
-				ok = e.branch(&p, in, in.K)
+				p = e.search(p)
 			}
-		case bpf.JMP | bpf.JGT | bpf.K, bpf.JMP | bpf.JGE | bpf.K:
-			switch {
-			case p.a.kind == unknown:
+		case bpf.JMP | bpf.JSET | bpf.K:
+			if p.a.kind == unknown {
 				return outcomeDynamic(p.stop)
-			case p.a != callNumber:
-				ok = e.branch(&p, in, in.K)
-			default:
-				// What branch would do, in the case that most of the time goes
-				// into: a search tree over the call number.
-				from := uint64(in.K)
-				if in.Code == bpf.JMP|bpf.JGT|bpf.K {
-					from++
-				}
-				switch {
-				case from <= uint64(p.lo):
-					p.pc += 1 + uint16(in.Jt)
-				default:
-					if from <= uint64(p.hi) {
-						e.push(&p, uint32(from), p.hi, p.pc+1+uint16(in.Jt))
-						p.hi = uint32(from - 1)
-					}
-					p.pc += 1 + uint16(in.Jf)
-				}
 			}
+			p, ok = e.branch(p, in, in.K)
 		case bpf.ALU | bpf.AND | bpf.K:
-			ok = e.arithmetic(&p, in.Code, in.K)
+			p, ok = e.arithmetic(p, in.Code, in.K)
 		default:
 			// The kernel's emulator follows nothing else.
-			p.bail()
-			var end bool
 			var o outcome
-			if o, end = e.more(&p, in); end {
+			var end bool
+			if p, o, end = e.more(p.bail(), in); end {
 				return o
 			}
 		}
@@ -195,30 +184,97 @@ func (e *emulator) follow(p path) outcome {
 	}
 }
 
+// search follows p, whose A is the call number plus something, through tests of
+// A alone, which is where most of the time goes: what branch would do, in the
+// usual cases. It returns p at the first instruction that is no such test.
+func (e *emulator) search(p path) path {
+	n, pc := p.a.n, p.pc
+	lo, hi := p.lo+n, p.hi+n // the values of A
+	for {
+		in := e.program[pc]
+		from := in.K
+		switch in.Code {
+		case bpf.JMP | bpf.JA:
+			pc += 1 + uint16(in.K)
+			continue
+		case bpf.JMP | bpf.JEQ | bpf.K:
+			yes, no := pc+1+uint16(in.Jt), pc+1+uint16(in.Jf)
+			switch {
+			case in.K < lo || hi < in.K:
+				pc = no
+			case lo == hi:
+				pc = yes
+			case e.startsChain(no):
+				p.hi, p.pc = hi-n, pc
+				p = e.chain(p)
+				pc, hi = p.pc, p.hi+n
+			default:
+				if in.K < hi {
+					e.push(p, numbers{in.K + 1 - n, hi - n}, no)
+				}
+				if lo < in.K {
+					e.push(p, numbers{in.K - n, in.K - n}, yes)
+					hi, pc = in.K-1, no
+				} else {
+					hi, pc = lo, yes
+				}
+			}
+			continue
+		case bpf.JMP | bpf.JGT | bpf.K:
+			if from == math.MaxUint32 {
+				pc += 1 + uint16(in.Jf)
+				continue
+			}
+			from++
+		case bpf.JMP | bpf.JGE | bpf.K:
+		default:
+			p.hi, p.pc = hi-n, pc
+			return p
+		}
+		if from <= lo {
+			pc += 1 + uint16(in.Jt)
+			continue
+		}
+		if from <= hi {
+			e.push(p, numbers{from - n, hi - n}, pc+1+uint16(in.Jt))
+			hi = from - 1
+		}
+		pc += 1 + uint16(in.Jf)
+	}
+}
+
 // bail notes that the kernel's emulator gives up at p's instruction.
-func (p *path) bail() {
+func (p path) bail() path {
 	if p.stop == noStop {
 		p.stop = p.pc
 	}
+	return p
 }
 
 // more executes an instruction that the kernel's emulator does not follow. It
 // returns an outcome and true where that ends the path.
-func (e *emulator) more(p *path, in bpf.Instruction) (outcome, bool) {
-	x := constant(0)
+func (e *emulator) more(p path, in bpf.Instruction) (path, outcome, bool) {
+	m := memory{x: constant(0)}
 	if p.memory != noMemory {
-		x = e.memories[p.memory].x
+		m = e.memories[p.memory]
 	}
-	next := func() (outcome, bool) { p.pc++; return 0, false }
+	next := func() (path, outcome, bool) { p.pc++; return p, 0, false }
+	store := func() (path, outcome, bool) {
+		// Paths on the stack may have the old one.
+		p.memory = int32(len(e.memories))
+		e.memories = append(e.memories, m)
+		return next()
+	}
+	end := func(o outcome) (path, outcome, bool) { return p, o, true }
 	switch in.Code {
 	case bpf.RET | bpf.A:
 		switch a := p.settle(p.a); a.kind {
 		case unknown:
-			return outcomeDynamic(p.stop), true
+			return end(outcomeDynamic(p.stop))
 		case known:
-			return outcomeOf(a.n, p.stop), true
+			return end(outcomeOf(a.n, p.stop))
 		}
-		return outcomeComputed, true
+		return end(outcomeComputed)
 	case bpf.LD | bpf.W | bpf.LEN:
 		p.a = constant(bpf.SizeOf)
 		return next()
@@ -226,76 +282,62 @@ func (e *emulator) more(p *path, in bpf.Instruction) (outcome, bool) {
 		p.a = constant(in.K)
 		return next()
 	case bpf.LD | bpf.MEM:
-		p.a = e.memories[p.memory].scratch[in.K] // validated: it was written
+		p.a = m.scratch[in.K]
 		return next()
 	case bpf.MISC | bpf.TXA:
-		p.a = x
+		p.a = m.x
 		return next()
 	case bpf.LDX | bpf.W | bpf.LEN:
-		e.write(p).x = constant(bpf.SizeOf)
-		return next()
+		m.x = constant(bpf.SizeOf)
+		return store()
 	case bpf.LDX | bpf.IMM:
-		e.write(p).x = constant(in.K)
-		return next()
+		m.x = constant(in.K)
+		return store()
 	case bpf.LDX | bpf.MEM:
-		m := e.write(p)
 		m.x = m.scratch[in.K]
-		return next()
+		return store()
 	case bpf.MISC | bpf.TAX:
-		e.write(p).x = p.a
-		return next()
+		m.x = p.a
+		return store()
 	case bpf.ST:
-		e.write(p).scratch[in.K] = p.a
-		return next()
+		m.scratch[in.K] = p.a
+		return store()
 	case bpf.STX:
-		e.write(p).scratch[in.K] = x
-		return next()
+		m.scratch[in.K] = m.x
+		return store()
 	}
 
 	// What is left computes with A and K or X, or compares them.
 	operand := constant(in.K)
 	if in.Code&bpf.X != 0 {
-		operand = p.settle(x)
+		operand = p.settle(m.x)
 	}
+	isJump := in.Code&bpf.ClassMask == bpf.JMP
+	divides := in.Code == bpf.ALU|bpf.DIV|bpf.X
 	switch {
-	case operand.kind == known:
-		if in.Code == bpf.ALU|bpf.DIV|bpf.X && operand.n == 0 {
-			return outcomeOf(uint32(bpf.RetKillThread), p.stop), true // see bpf.Program.Run
-		}
 	case operand.kind == number:
-		return outcomeComputed, true
-	case in.Code&bpf.ClassMask == bpf.JMP, in.Code == bpf.ALU|bpf.DIV|bpf.X:
-		// Which way it goes, or whether it ends here, is not known.
-		return outcomeDynamic(p.stop), true
-	default:
+		return end(outcomeComputed)
+	case operand.kind == unknown && (isJump || divides):
+		return end(outcomeDynamic(p.stop)) // which way it goes, or whether it ends here
+	case operand.kind == unknown:
 		p.a = value{kind: unknown}
 		return next()
+	case divides && operand.n == 0:
+		return end(outcomeOf(uint32(bpf.RetKillThread), p.stop)) // see bpf.Program.Run
+	case isJump && p.a.kind == unknown:
+		return end(outcomeDynamic(p.stop))
 	}
 	var ok bool
-	switch {
-	case in.Code&bpf.ClassMask == bpf.ALU:
-		ok = e.arithmetic(p, in.Code, operand.n)
-	case p.a.kind == unknown:
-		return outcomeDynamic(p.stop), true
-	default:
-		ok = e.branch(p, in, operand.n)
+	if isJump {
+		p, ok = e.branch(p, in, operand.n)
+	} else {
+		p, ok = e.arithmetic(p, in.Code, operand.n)
 	}
-	return outcomeComputed, !ok
-}
-
-// write returns a memory that p alone has, with the contents of the one it had.
-func (e *emulator) write(p *path) *memory {
-	m := memory{x: constant(0)}
-	if p.memory != noMemory {
-		m = e.memories[p.memory]
-	}
-	p.memory = int32(len(e.memories))
-	e.memories = append(e.memories, m)
-	return &e.memories[p.memory]
+	return p, outcomeComputed, !ok
 }
 
 // settle returns v as a known value where p is down to one number.
-func (p *path) settle(v value) value {
+func (p path) settle(v value) value {
 	if v.kind == number && p.lo == p.hi {
 		return constant((p.lo + v.n) &^ v.low())
 	}
@@ -304,7 +346,7 @@ func (p *path) settle(v value) value {
 
 // arithmetic executes A = A op k and reports whether the result can be told for
 // the whole range, or for the part of it that p is left with.
-func (e *emulator) arithmetic(p *path, code uint16, k uint32) bool {
+func (e *emulator) arithmetic(p path, code uint16, k uint32) (path, bool) {
 	a := p.settle(p.a)
 	switch a.kind {
 	case unknown:
@@ -318,7 +360,7 @@ func (e *emulator) arithmetic(p *path, code uint16, k uint32) bool {
 		}
 		switch {
 		case code == bpf.ALU|bpf.NEG:
-			return false
+			return p, false
 		case op == bpf.AND:
 			k &^= a.low()
 			varying := varyingBits(first, last)
@@ -333,18 +375,18 @@ func (e *emulator) arithmetic(p *path, code uint16, k uint32) bool {
 		case op == bpf.ADD && k&a.low() == 0:
 			if wrap := -(a.n + k); p.lo < wrap && wrap <= p.hi {
 				// From number wrap on, the sum starts again at 0.
-				e.push(p, wrap, p.hi, p.pc)
+				e.push(p, numbers{wrap, p.hi}, p.pc)
 				p.hi = wrap - 1
-				return true
+				return p, true
 			}
 			a.n += k
 		default:
-			return false
+			return p, false
 		}
 	}
 	p.a = a
 	p.pc++
-	return true
+	return p, true
 }
 
 // calculate is ALU for two known operands; k is not 0 where code divides.
@@ -376,7 +418,7 @@ func calculate(code uint16, a, k uint32) uint32 {
 // branch executes a jump on A, which is not unknown, and k. It reports whether
 // it could be decided for the whole range, or for the part of it that p is left
 // with.
-func (e *emulator) branch(p *path, in bpf.Instruction, k uint32) bool {
+func (e *emulator) branch(p path, in bpf.Instruction, k uint32) (path, bool) {
 	yes, no := p.pc+1+uint16(in.Jt), p.pc+1+uint16(in.Jf)
 	a := p.settle(p.a)
 	if a.kind == known {
@@ -384,7 +426,7 @@ func (e *emulator) branch(p *path, in bpf.Instruction, k uint32) bool {
 		if holds(in.Code&bpf.OpMask, a.n, k) {
 			p.pc = yes
 		}
-		return true
+		return p, true
 	}
 
 	// The comparison holds from value from to value to, both included.
@@ -395,9 +437,6 @@ func (e *emulator) branch(p *path, in bpf.Instruction, k uint32) bool {
 	case bpf.JEQ:
 		never = k&a.low() != 0
 		to = k | a.low()
-		if first < from && to < last && !never && e.chain(p) {
-			return true
-		}
 	case bpf.JGE:
 		if k&a.low() != 0 {
 			from = (k | a.low()) + 1
@@ -424,22 +463,19 @@ func (e *emulator) branch(p *path, in bpf.Instruction, k uint32) bool {
 	switch {
 	case never || to < first || from > last:
 		p.pc = no
-	case from <= first:
-		if to < last {
-			e.push(p, to+1-a.n, p.hi, no)
-			p.hi = to - a.n
-		}
-		p.pc = yes
-	default:
-		if to < last {
-			e.push(p, to+1-a.n, p.hi, no)
-			p.hi = to - a.n
-		}
-		e.push(p, from-a.n, p.hi, yes)
-		p.hi = from - 1 - a.n
-		p.pc = no
+		return p, true
+	case to < last:
+		e.push(p, numbers{to + 1 - a.n, p.hi}, no)
+		p.hi = to - a.n
 	}
-	return true
+	if from <= first {
+		p.pc = yes
+		return p, true
+	}
+	e.push(p, numbers{from - a.n, p.hi}, yes)
+	p.hi = from - 1 - a.n
+	p.pc = no
+	return p, true
 }
 
 // holds reports whether a op k.
@@ -456,12 +492,10 @@ func holds(op uint16, a, k uint32) bool {
 	}
 }
 
-// push leaves the numbers lo to hi, which go on at pc in the state of p, for
-// later.
-func (e *emulator) push(p *path, lo, hi uint32, pc uint16) {
-	q := *p
-	q.lo, q.hi, q.pc = lo, hi, pc
-	e.stack = append(e.stack, q)
+// push leaves some of p's numbers, which go on at pc, for later.
+func (e *emulator) push(p path, n numbers, pc uint16) {
+	p.numbers, p.pc = n, pc
+	e.stack = append(e.stack, p)
 }
 
 // varyingBits is the mask of the low bits in which the values from first to
@@ -479,28 +513,37 @@ func isTop(k, varying uint32) bool {
 // highest differing bit of A changes; both halves execute the same instruction
 // again. It reports false where it would take too many cuts until k, the
 // instruction's mask, tells nothing apart anymore.
-func (e *emulator) halve(p *path, k, first, last uint32) bool {
+func (e *emulator) halve(p path, k, first, last uint32) (path, bool) {
 	varying := varyingBits(first, last)
 	pieces := 1
 	for v := varying; k&v != 0 && !isTop(k, v); v >>= 1 {
 		if pieces *= 2; pieces > maxPieces {
-			return false
+			return p, false
 		}
 	}
 	middle := last &^ (varying >> 1)
-	e.push(p, p.lo+(middle-first), p.hi, p.pc)
+	e.push(p, numbers{p.lo + (middle - first), p.hi}, p.pc)
 	p.hi = p.lo + (middle - first) - 1
+	return p, true
+}
+
+// startsChain reports whether a long run of comparisons for equality begins at
+// instruction pc: one that chain is faster for than branch.
+func (e *emulator) startsChain(pc uint16) bool {
+	for range 8 {
+		in := e.program[pc]
+		if in.Code != bpf.JMP|bpf.JEQ|bpf.K {
+			return false
+		}
+		pc += 1 + uint16(in.Jf)
+	}
 	return true
 }
 
 // chain executes a whole run of comparisons for equality, each at the false
 // branch of the one before, as linear programs consist of: one by one they
-// would cut the range into ever more parts that each go through the rest. It
-// reports false, and does nothing, where there is no such run at p.
-func (e *emulator) chain(p *path) bool {
-	if p.a.shift != 0 {
-		return false
-	}
+// would cut the range into ever more parts that each go through the rest.
+func (e *emulator) chain(p path) path {
 	// A test is number<<32 | position<<16 | target.
 	e.tests = e.tests[:0]
 	end := p.pc
@@ -528,9 +571,6 @@ walk:
 			break walk
 		}
 	}
-	if len(e.tests) < 2 {
-		return false
-	}
 	switch {
 	case ascending:
 	case descending:
@@ -551,16 +591,16 @@ walk:
 			i--
 		}
 		if last < p.hi {
-			e.push(p, last+1, p.hi, end)
+			e.push(p, numbers{last + 1, p.hi}, end)
 		}
 		p.hi = last
 		if first == p.lo {
 			p.pc = target
-			return true
+			return p
 		}
-		e.push(p, first, last, target)
+		e.push(p, numbers{first, last}, target)
 		p.hi = first - 1
 	}
 	p.pc = end
-	return true
+	return p
 }
