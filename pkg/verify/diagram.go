@@ -51,7 +51,7 @@ type choice struct{ f, g, h, result ref }
 // growing where a miss in the processor's cache costs as much as a step.
 const (
 	firstNodes  = 1 << 13
-	largestMemo = 1 << 20
+	largestMemo = 1 << 18
 )
 
 // forests keeps memory for the next proof. A large forest, which no known

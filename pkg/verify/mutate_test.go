@@ -43,8 +43,8 @@ func mutants(prog bpf.Program, i int) []bpf.Program {
 	}
 	var mutants []bpf.Program
 	for n, changed := range list {
-		if changed == in || slices.Contains(list[:n], changed) {
-			continue
+		if changed.String() == in.String() || slices.Contains(list[:n], changed) {
+			continue // of these fields the operation makes no use
 		}
 		p := slices.Clone(prog)
 		p[i] = changed

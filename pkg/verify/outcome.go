@@ -27,7 +27,7 @@ func (o *outcomes) add(calls ref, value *vector) {
 	if calls == none {
 		return
 	}
-	k, constant := value.value()
+	k, constant := value.number()
 	if constant {
 		if at, known := o.known[k]; known {
 			o.parts[at].calls = o.forest.or(o.parts[at].calls, calls)

@@ -33,19 +33,20 @@ func (d *forest) policy(p *spec.Policy, o *order) *outcomes {
 	// call gets depends on its architecture and arguments alone.
 	current := make([]int, len(p.Tokens)) // the range that holds the stretch
 	verdicts := make([][]part, len(p.Tokens))
+	var parts []part
 	for i, first := range starts {
 		last := ^uint32(0)
 		if i+1 < len(starts) {
 			last = starts[i+1] - 1
 		}
-		parts := []part{{p.Other, elsewhere}}
+		parts = append(parts[:0], part{p.Other, elsewhere})
 		for t := range p.Tokens {
 			ranges := p.Tokens[t].Ranges
 			if i == 0 || first > ranges[current[t]].Last {
 				if i > 0 {
 					current[t]++
 				}
-				verdicts[t] = r.verdict(&ranges[current[t]].Verdict, tokens[t])
+				verdicts[t] = r.verdict(verdicts[t][:0], &ranges[current[t]].Verdict, tokens[t])
 			}
 			for _, v := range verdicts[t] {
 				parts = r.unite(parts, v)
@@ -132,10 +133,9 @@ func (r *reader) numbers(pieces []piece, bits []ref, base uint32) ref {
 	return r.choose(bits[top], r.numbers(high, bits[:top], middle), r.numbers(low, bits[:top], base))
 }
 
-// verdict returns what the calls in where get from v, by going through the
-// rules with the calls that no earlier rule has decided.
-func (r *reader) verdict(v *spec.Verdict, where ref) []part {
-	var parts []part
+// verdict adds to parts what the calls in where get from v, by going through
+// the rules with the calls that no earlier rule has decided.
+func (r *reader) verdict(parts []part, v *spec.Verdict, where ref) []part {
 	rest := where
 	for i := range v.Rules {
 		rule := &v.Rules[i]

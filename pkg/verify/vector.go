@@ -15,8 +15,8 @@ func constant(k uint32) vector {
 	return v
 }
 
-// value returns the number that v is for every call, if it is one.
-func (v *vector) value() (k uint32, ok bool) {
+// number returns the number that v is for every call, if it is one.
+func (v *vector) number() (k uint32, ok bool) {
 	for i, bit := range v {
 		if bit > all {
 			return 0, false

@@ -20,8 +20,10 @@ var (
 	txa  = bpf.Instruction{Code: bpf.MISC | bpf.TXA}
 )
 
-func alu(op uint16, k uint32) bpf.Instruction { return bpf.Instruction{Code: bpf.ALU | op | bpf.K, K: k} }
-func aluX(op uint16) bpf.Instruction          { return bpf.Instruction{Code: bpf.ALU | op | bpf.X} }
+func alu(op uint16, k uint32) bpf.Instruction {
+	return bpf.Instruction{Code: bpf.ALU | op | bpf.K, K: k}
+}
+func aluX(op uint16) bpf.Instruction { return bpf.Instruction{Code: bpf.ALU | op | bpf.X} }
 
 func jumpX(op uint16, jt, jf uint8) bpf.Instruction {
 	return bpf.Instruction{Code: bpf.JMP | op | bpf.X, Jt: jt, Jf: jf}
@@ -181,7 +183,9 @@ func TestPolicies(t *testing.T) {
 	rules := func(v bpf.Return, rules ...spec.Rule) spec.Range {
 		return all(spec.Verdict{Rules: rules, Default: v})
 	}
-	when := func(r bpf.Return, c ...spec.Condition) spec.Rule { return spec.Rule{Conditions: c, Return: r, Origin: 3} }
+	when := func(r bpf.Return, c ...spec.Condition) spec.Rule {
+		return spec.Rule{Conditions: c, Return: r, Origin: 3}
+	}
 	full := ^uint64(0)
 	big := policy(bpf.RetKillThread, x86_64, all(allow))
 	big.Endian = bpf.Big
