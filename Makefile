@@ -56,15 +56,15 @@ test: ## Run all tests, from a clean clone to the last engine (root)
 
 .PHONY: integration
 integration: tools build ## Run the tests against real runtimes and the running kernel (root)
-	go test -tags integration -skip '^(TestEngine|TestRuncSuite)' ./test/...
+	go test -count 1 -timeout 30m -tags integration -skip '^(TestEngine|TestRuncSuite)' ./test/...
 
 .PHONY: test-runc
 test-runc: tools build ## Run runc's own test suite against seccomp-runc (root)
-	go test -tags integration -run '^TestRuncSuite$$' -v ./test/integration
+	go test -count 1 -timeout 30m -tags integration -run '^TestRuncSuite$$' -v ./test/integration
 
 .PHONY: test-engines
 test-engines: tools build ## Run Docker Engine and Podman with seccomp-runc and the hook (root)
-	go test -tags integration -run '^TestEngine' -v ./test/integration
+	go test -count 1 -timeout 30m -tags integration -run '^TestEngine' -v ./test/integration
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)

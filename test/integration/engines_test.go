@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // The engines are the distribution's, unmodified, with folders of their own.
@@ -296,6 +298,11 @@ func startDocker(t *testing.T, runtimes map[string]string) docker {
 		_ = daemon.Process.Signal(syscall.SIGTERM) // it ends its containers and its containerd
 		<-exited
 		_ = log.Close()
+		// Where the machine's root is not a shared mount, dockerd makes one of
+		// its data root, and does not always take it away.
+		if err := unix.Unmount(filepath.Join(dir, "data"), unix.MNT_DETACH); err != nil && err != unix.EINVAL {
+			t.Errorf("unmount the data root: %v", err)
+		}
 	})
 	// Debian's client, not whatever comes first in PATH.
 	d := docker{engine{
