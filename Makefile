@@ -70,6 +70,11 @@ test-engines: tools build ## Run Docker Engine and Podman with seccomp-runc and 
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	hack/fuzz.sh $(FUZZTIME)
 
+.PHONY: soak
+soak: ## Run the long versions of fuzzing and of the proof's mutation test (hours)
+	hack/fuzz.sh 10m
+	go test -timeout 6h -run Mutation -mutations ./pkg/verify
+
 .PHONY: bench
 bench: ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

@@ -66,7 +66,8 @@ check portability hack/portable.sh
 tests unit ./...
 mapfile -t concurrent < <(hack/concurrent.sh)
 CGO_ENABLED=1 tests race -race "${concurrent[@]}"
-tests libseccomp -tags libseccomp ./pkg/...
+mapfile -t compared < <(grep --recursive --files-with-matches --include='*.go' '^//go:build.*libseccomp' cmd pkg | xargs dirname | sort --unique | sed 's,^,./,')
+CGO_ENABLED=1 tests libseccomp -tags libseccomp "${compared[@]}"
 check demo hack/demo.sh
 tests integration -tags integration -timeout 30m -count 1 ./test/...
 
