@@ -7,7 +7,7 @@ set -euo pipefail
 
 case "${1-}" in
 demo) packages=(busybox-static jq runc) ;;
-lint) packages=(shellcheck) ;;
+lint) packages=(gcc libc6-dev libseccomp-dev pkg-config shellcheck) ;;
 test)
 	packages=(
 		# Runtimes and engines, as the distribution has them.
