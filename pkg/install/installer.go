@@ -4,7 +4,6 @@ package install
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -72,12 +71,22 @@ type Result struct {
 	Attach   time.Duration // time to attach the filter and verify it
 }
 
+// path returns the executable.
+func (c *Command) path() string {
+	if c.Path == "" {
+		return "/proc/self/exe"
+	}
+	return c.Path
+}
+
+// environment returns what the installer has of an environment.
+func (c *Command) environment() []string { return append(inherited(), c.Env...) }
+
 // Installer is an installer process that has been started for one process.
 type Installer struct {
-	target int // the process to install into
-	socket int
-	pid    int // of the installer
-	pidfd  int
+	client
+	pid   int // of the installer
+	pidfd int
 }
 
 // Start starts an installer for the container's init with this process id. It
@@ -96,33 +105,22 @@ func Start(command Command, pid int) (*Installer, error) {
 }
 
 func start(command Command, pid int) (*Installer, error) {
-	target, err := unix.PidfdOpen(pid, 0)
-	if err == unix.ESRCH {
-		return nil, ErrGone
-	}
+	c, remote, target, err := dial(pid)
 	if err != nil {
-		return nil, os.NewSyscallError("pidfd_open", err)
+		return nil, err
 	}
+	defer unix.Close(remote)
 	defer unix.Close(target)
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("socketpair", err)
-	}
-	defer unix.Close(pair[1])
-	path := command.Path
-	if path == "" {
-		path = "/proc/self/exe"
-	}
 	const closed = ^uintptr(0)
-	i := &Installer{target: pid, socket: pair[0]}
-	i.pid, err = syscall.ForkExec(path, []string{Arg0}, &syscall.ProcAttr{
-		Env:   append(inherited(), command.Env...),
-		Files: []uintptr{closed, closed, closed, socketFD: uintptr(pair[1]), pidfdFD: uintptr(target)},
+	i := &Installer{client: c}
+	i.pid, err = syscall.ForkExec(command.path(), []string{Arg0}, &syscall.ProcAttr{
+		Env:   command.environment(),
+		Files: []uintptr{closed, closed, closed, socketFD: uintptr(remote), pidfdFD: uintptr(target)},
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &i.pidfd},
 	})
 	if err != nil {
-		unix.Close(pair[0])
-		return nil, fmt.Errorf("execute %s: %w", path, err)
+		unix.Close(c.socket)
+		return nil, fmt.Errorf("execute %s: %w", command.path(), err)
 	}
 	return i, nil
 }
@@ -143,7 +141,7 @@ func (i *Installer) Install(ctx context.Context, r Request) (*Result, error) {
 	}
 	// Killing ends the wait for the answer: its socket closes.
 	stop := context.AfterFunc(ctx, i.kill)
-	result, err := i.install(&r)
+	result, err := i.ask(&order{pid: i.target, Request: r}, r.Filter.Listens())
 	if !stop() && err != nil {
 		err = fmt.Errorf("%w (%w)", err, context.Cause(ctx))
 	}
@@ -151,48 +149,14 @@ func (i *Installer) Install(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		i.kill()
 		status := i.reap()
-		var failure *Error
-		if !errors.As(err, &failure) {
-			failure = &Error{Step: StepReport, PID: i.target, Err: err, Detail: status}
-		}
 		unix.Close(i.pidfd)
-		return nil, failure
+		return nil, i.failure(err, status)
 	}
 	go func() { // for a caller that stays
 		i.reap()
 		unix.Close(i.pidfd)
 	}()
 	return result, nil
-}
-
-func (i *Installer) install(r *Request) (*Result, error) {
-	if err := send(i.socket, (&order{pid: i.target, Request: *r}).encode(), -1); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrLost, err)
-	}
-	message, listener, err := receive(i.socket)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrLost, err)
-	}
-	if len(message) == 0 {
-		return nil, ErrLost
-	}
-	a, err := decodeAnswer(message)
-	if err == nil && a.failure != nil {
-		return nil, a.failure
-	}
-	if err == nil && r.Filter.Listens() != (listener >= 0) {
-		err = errors.New("the answer has no listener, or one too many")
-	}
-	if err != nil {
-		if listener >= 0 {
-			unix.Close(listener)
-		}
-		return nil, fmt.Errorf("the installer's answer: %w", err)
-	}
-	if listener >= 0 {
-		a.result.Listener = os.NewFile(uintptr(listener), "seccomp notify")
-	}
-	return &a.result, nil
 }
 
 // Close ends an installer to which nothing was given to install.

@@ -79,6 +79,9 @@ var acts = map[string]func(){
 	"blocked":  actBlocked,
 	"children": actChildren,
 	"program":  actProgram,
+
+	"runtime":        actRuntime,
+	"runtime-itself": actRuntimeItself,
 }
 
 // denied is a system call that nothing here needs, verdict the errno that the

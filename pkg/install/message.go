@@ -77,7 +77,8 @@ func (d *decoder) done() error {
 
 // order is a request on its way to the installer.
 type order struct {
-	pid int
+	pid       int // the process to seize
+	container int // 0: pid is a container's init; else, pid is going to enter the container of this init
 	Request
 }
 
@@ -85,6 +86,7 @@ func (o *order) encode() []byte {
 	var e encoder
 	e.word(protocol)
 	e.word(uint64(o.pid))
+	e.word(uint64(o.container))
 	e.word(uint64(o.Parent))
 	e.word(flag(o.NoNewPrivileges))
 	e.word(uint64(o.Filter.Flags))
@@ -102,7 +104,7 @@ func decodeOrder(b []byte) (*order, error) {
 	if d.word() != protocol {
 		return nil, errors.New("not a request of this version")
 	}
-	o := &order{pid: int(d.word())}
+	o := &order{pid: int(d.word()), container: int(d.word())}
 	o.Parent = int(d.word())
 	o.NoNewPrivileges = d.word() != 0
 	o.Filter.Flags = Flags(d.word())
@@ -139,6 +141,7 @@ var reasons = []error{
 	5: ErrUnfiltered,
 	6: ErrEarlyExec,
 	7: ErrUnsupported,
+	8: ErrHostMounts,
 }
 
 // answer is what the installer says: a Result, or an Error.

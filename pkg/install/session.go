@@ -48,10 +48,12 @@ type session struct {
 	step    Step
 	order   *order
 	process *process
-	root    rootID
-	mode    Mode
 	begin   time.Time
+	mode    Mode
 	result  Result
+	// stays says whether a process that has executed a program keeps its
+	// filter suspended.
+	stays func(pid int) bool
 	// unsafe is set while init, left alone, could run a program without its
 	// filter: it must not outlive a failure then.
 	unsafe bool
@@ -89,10 +91,23 @@ func (s *session) serve(message []byte) error {
 	if s.process, err = openProcess(s.order.pid, pidfdFD); err != nil {
 		return err
 	}
-	if err := s.process.identify(&s.order.Request, 0); err != nil {
+	if s.order.container != 0 {
+		return s.followCaller()
+	}
+	return s.installInit()
+}
+
+// installInit installs into a container's init. Hooks that init runs itself
+// (createContainer, startContainer) are its children and have its filter;
+// natively the former are not filtered and the latter are. The difference is in
+// their root, which changes between the two (pivot_root).
+func (s *session) installInit() error {
+	p, r := s.process, &s.order.Request
+	if err := p.identify(r, 0); err != nil {
 		return err
 	}
-	if s.root, err = s.process.root(); err != nil {
+	root, err := p.root()
+	if err != nil {
 		return err
 	}
 	if err := s.seize(); err != nil {
@@ -101,22 +116,57 @@ func (s *session) serve(message []byte) error {
 	// What was identified could have executed another program until it was
 	// seized. From here on that cannot go unseen.
 	s.at(StepConfirm)
-	if err := s.process.identify(&s.order.Request, unix.Gettid()); err != nil {
+	if err := p.identify(r, unix.Gettid()); err != nil {
 		return err
 	}
-	s.result.Mode = s.mode
 	s.result.Seize = time.Since(s.begin)
-	if s.mode == ModeExec {
-		if err := s.report(-1); err != nil {
+	s.stays = func(pid int) bool {
+		if pid == p.pid {
+			return false
+		}
+		now, err := rootOf(pid)
+		return err == nil && now == root
+	}
+	if s.mode == ModeSuspend {
+		if err := s.suspend(); err != nil {
 			return err
 		}
-		s.at(StepWait)
-		return s.wait()
+	} else if err := s.report(-1); err != nil {
+		return err
 	}
-	return s.suspend()
+	return s.wait()
 }
 
-// seize attaches to every thread of init, and chooses the mode.
+// followCaller follows the caller, which is going to attach the filter itself and to
+// execute a runtime. The runtime's own processes execute programs in the
+// caller's mount namespace; whoever does so in another is in the container.
+func (s *session) followCaller() error {
+	host, err := mountsOf(s.order.pid)
+	if err != nil {
+		return err
+	}
+	container, err := mountsOf(s.order.container)
+	if err != nil {
+		return fmt.Errorf("container's init, process %d: %w", s.order.container, err)
+	}
+	if container == host {
+		return ErrHostMounts
+	}
+	if err := s.seize(); err != nil {
+		return err
+	}
+	s.result.Seize = time.Since(s.begin)
+	s.stays = func(pid int) bool {
+		now, err := mountsOf(pid)
+		return err == nil && now == host
+	}
+	if err := s.report(-1); err != nil {
+		return err
+	}
+	return s.wait()
+}
+
+// seize attaches to every thread of the process, and chooses the mode.
 func (s *session) seize() error {
 	s.at(StepSeize)
 	s.mode = ModeSuspend
@@ -188,7 +238,6 @@ func (s *session) suspend() error {
 		if err := s.report(listener); err != nil {
 			return err
 		}
-		s.at(StepWait)
 	}
 	if err := setOptions(tid, suspended); err != nil {
 		return err
@@ -199,9 +248,8 @@ func (s *session) suspend() error {
 	}
 	if refused != nil {
 		s.step = StepAttach
-		return refused
 	}
-	return s.wait()
+	return refused
 }
 
 // stopOne stops one thread of init: the first, unless that has ended.
@@ -224,6 +272,7 @@ func (s *session) stopOne() (tid int, err error) {
 // report sends the result, and with it the only descriptor of the listener.
 func (s *session) report(listener int) error {
 	s.at(StepReport)
+	s.result.Mode = s.mode
 	err := send(socketFD, (&answer{result: s.result}).encode(), listener)
 	if listener >= 0 {
 		unix.Close(listener)

@@ -16,9 +16,9 @@ type policy interface {
 	executed(pid int) (letGo bool, err error)
 }
 
-// follow lets all tracees run until the last has ended or was let go of. It
-// keeps no books: what a stop asks for is in the stop.
-func (t *tracer) follow(p policy) error {
+// run lets all tracees run until the last has ended or was let go of. It keeps
+// no books: what a stop asks for is in the stop.
+func (t *tracer) run(p policy) error {
 	for {
 		s, err := t.next()
 		switch {
@@ -47,18 +47,18 @@ func (t *tracer) follow(p policy) error {
 	}
 }
 
-// wait lets init run until it executes the container's program. Hooks that
-// init runs itself (createContainer, startContainer) are its children and have
-// its filter; natively the former are not filtered and the latter are. The
-// difference is visible in their root: before pivot_root, or after.
-func (s *session) wait() error { return s.follow(s) }
+// wait lets the tracees run until each has executed a program of the container
+// or ended.
+func (s *session) wait() error {
+	s.at(StepWait)
+	return s.run(s)
+}
 
 func (s *session) executed(pid int) (letGo bool, err error) {
-	if pid == s.order.pid {
-		s.at(StepExec)
-	} else if root, err := (&process{pid: pid}).rootByNumber(); err == nil && root == s.root {
+	if s.stays(pid) {
 		return false, nil
 	}
+	s.at(StepExec)
 	if s.mode == ModeExec {
 		err = s.attachAtExec(pid)
 	} else if _, missing := filterLength(pid, 0); missing != nil {
@@ -68,9 +68,7 @@ func (s *session) executed(pid int) (letGo bool, err error) {
 		_ = unix.Kill(pid, unix.SIGKILL) // it is stopped, so the number is its own
 		return false, nil
 	}
-	if pid == s.order.pid {
-		s.at(StepRelease)
-	}
+	s.at(StepRelease)
 	return true, nil
 }
 
@@ -120,8 +118,9 @@ func (p *process) root() (rootID, error) {
 	return id, nil
 }
 
-func (p *process) rootByNumber() (rootID, error) {
-	return statRoot(unix.AT_FDCWD, "/proc/"+strconv.Itoa(p.pid)+"/root")
+// rootOf returns the root directory of a stopped tracee.
+func rootOf(pid int) (rootID, error) {
+	return statRoot(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/root")
 }
 
 func statRoot(dir int, path string) (rootID, error) {
@@ -134,4 +133,17 @@ func statRoot(dir int, path string) (rootID, error) {
 		return rootID{}, err
 	}
 	return rootID{mount: st.Mnt_id, dev: [2]uint32{st.Dev_major, st.Dev_minor}, ino: st.Ino}, nil
+}
+
+// mountsID tells one mount namespace from another, while both exist.
+type mountsID struct{ dev, ino uint64 }
+
+// mountsOf returns the mount namespace of a process.
+func mountsOf(pid int) (mountsID, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/ns/mnt"
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return mountsID{}, fmt.Errorf("stat %s: %w", path, err)
+	}
+	return mountsID{uint64(st.Dev), st.Ino}, nil
 }
