@@ -2,6 +2,7 @@ package spectest
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
@@ -13,12 +14,14 @@ import (
 type Shape uint8
 
 const (
-	// Equalities has rules on several arguments, with EQ and MASKED_EQ alone.
+	// Equalities has rules on several arguments, with EQ and MASKED_EQ alone,
+	// for calls that all the architectures have.
 	Equalities Shape = iota
 	// OneArgument has rules with any operator, all those of a call on one
-	// argument and with constants that have the same high word.
+	// argument and with constants that have the same high word, for calls that
+	// all the architectures have in one way only.
 	OneArgument
-	// Anything has any operators and constants on any arguments.
+	// Anything has any operators and constants on any arguments of any calls.
 	Anything
 )
 
@@ -58,9 +61,10 @@ func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 func Profile(r *rand.Rand, o Options) *spec.Profile {
 	g := generator{Rand: r, shape: o.Shape, argument: map[string]uint8{}}
 	p := &spec.Profile{Name: "random", Default: g.fallback(), Architectures: o.Archs, ListenerPath: "/run/agent.sock"}
+	choice := o.names()
 	g.names = make([]string, 1+r.IntN(3))
 	for i := range g.names {
-		g.names[i] = pick(r, names)
+		g.names[i] = pick(r, choice)
 	}
 	g.actions = make([]bpf.Return, 1+r.IntN(3))
 	for i := range g.actions {
@@ -75,6 +79,26 @@ func Profile(r *rand.Rand, o Options) *spec.Profile {
 		p.Syscalls = append(p.Syscalls, spec.Syscall{Names: many, Return: pick(r, g.actions)})
 	}
 	return p
+}
+
+// names returns the calls that rules of the shape are for.
+func (o Options) names() []string {
+	if o.Shape == Anything {
+		return names
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(o.Archs, func(a *arch.Arch) bool {
+			_, ok := a.Number(name)
+			return !ok || o.Shape == OneArgument && a.Multiplexed && multiplexed(name)
+		})
+	})
+}
+
+// multiplexed reports whether a call has to do with socketcall or ipc.
+func multiplexed(name string) bool {
+	return slices.ContainsFunc(arch.Companions(), func(c arch.Companion) bool {
+		return c.Call.Name() == name || c.Via.Name() == name
+	})
 }
 
 // many are more calls than the 32 from which runc has libseccomp build a tree.

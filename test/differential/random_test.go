@@ -1,0 +1,86 @@
+//go:build libseccomp
+
+package differential
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"seccomp-hook/pkg/arch"
+	"seccomp-hook/pkg/reference"
+	"seccomp-hook/pkg/spec"
+	"seccomp-hook/pkg/spec/spectest"
+)
+
+// machines are sets of architectures that come together, the native one first.
+var machines = [][]string{
+	{"x86_64"},
+	{"x86_64", "x86", "x32"},
+	{"x86"},
+	{"aarch64", "arm"},
+	{"s390x", "s390"},
+	{"ppc64le"},
+	{"ppc64", "ppc"},
+	{"riscv64"},
+	{"mipsel64", "mipsel", "mipsel64n32"},
+	{"mips64", "mips", "mips64n32"},
+}
+
+func architectures(t *testing.T, names []string) []*arch.Arch {
+	t.Helper()
+	var list []*arch.Arch
+	for _, name := range names {
+		a, ok := arch.ByName(name)
+		if !ok {
+			t.Fatalf("no architecture %s", name)
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// Random profiles mean the same to both: those that libseccomp is not known to
+// get wrong without exception, those with any rules except for its faults. The
+// number of profiles is a flag: -profiles.
+func TestRandomProfiles(t *testing.T) {
+	shapes := []struct {
+		name   string
+		shape  spectest.Shape
+		strict bool
+	}{
+		{"equalities", spectest.Equalities, true},
+		{"one argument", spectest.OneArgument, true},
+		{"anything", spectest.Anything, false},
+	}
+	each := max(1, *profiles/(len(shapes)*len(machines)))
+	for i, s := range shapes {
+		for k, names := range machines {
+			t.Run(s.name+"/"+strings.Join(names, "+"), func(t *testing.T) {
+				archs := architectures(t, names)
+				var n tally
+				for run := range each {
+					r := rand.New(rand.NewPCG(*seed+uint64(run), uint64(i*100+k)))
+					p := spectest.Profile(r, spectest.Options{Archs: archs, Shape: s.shape})
+					object, err := reference.Object(p, spec.Target{Native: archs[0]})
+					if err != nil {
+						t.Fatal(err)
+					}
+					object.ListenerPath = p.ListenerPath
+					if different, err := reference.Differing(newRules(object, archs[0]).names(), archs...); err != nil || len(different) > 0 {
+						t.Fatalf("names that libseccomp takes otherwise: %v %v", different, err)
+					}
+					n.add(compare(t, object, archs[0], s.strict))
+					if t.Failed() {
+						t.Fatalf("with -seed %d", *seed+uint64(run))
+					}
+				}
+				t.Log(fmt.Sprint(each, " profiles: ", n))
+				if n.proved < each/3 {
+					t.Errorf("only %d of %d profiles say the same", n.proved, each)
+				}
+			})
+		}
+	}
+}
