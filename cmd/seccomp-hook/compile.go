@@ -14,7 +14,7 @@ import (
 
 func compileCommand() *cobra.Command {
 	var t target
-	var format, output string
+	var format, output, compiler string
 	cmd := &cobra.Command{
 		Use:   "compile [flags] PROFILE",
 		Short: "Compile a profile, prove the program, and write it",
@@ -32,11 +32,15 @@ Warnings go to stderr.`,
 			if !known {
 				return usage("--format %q: must be raw, asm, c or json", format)
 			}
+			build, known := compilers[compiler]
+			if !known {
+				return usage("--compiler %q: must be seccomp-hook or libseccomp", compiler)
+			}
 			r, err := t.request(args[0])
 			if err != nil {
 				return err
 			}
-			f, err := filter.Build(r)
+			f, err := build(r)
 			if err != nil {
 				return err
 			}
@@ -48,9 +52,16 @@ Warnings go to stderr.`,
 		},
 	}
 	t.registerCompile(cmd)
+	cmd.Flags().StringVar(&compiler, "compiler", "seccomp-hook", "seccomp-hook; or libseccomp, as runc drives it, for comparisons: the program need not be proved")
 	cmd.Flags().StringVar(&format, "format", "raw", "raw, asm, c or json")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write, else stdout")
 	return cmd
+}
+
+// compilers are the values of --compiler.
+var compilers = map[string]func(filter.Request) (*filter.Filter, error){
+	"seccomp-hook": filter.Build,
+	libseccomp:     filter.BuildReference,
 }
 
 // writeFile writes a file; what could not be written whole is not left behind.

@@ -94,6 +94,7 @@ func TestRun(t *testing.T) {
 		{args: "compile --format elf @deny.json", code: 64, stderr: `--format "elf": must be raw, asm, c or json`},
 		{args: "compile --caps CAP_NOTHING @deny.json", code: 64, stderr: `--caps: .*CAP_NOTHING`},
 		{args: "compile --arch vax @deny.json", code: 64, stderr: `--arch: unknown architecture "vax"`},
+		{args: "compile --compiler gcc @deny.json", code: 64, stderr: `--compiler "gcc": must be seccomp-hook or libseccomp`},
 		{args: "compile --optimize beauty @deny.json", code: 64, stderr: `--optimize: .*beauty`},
 		{args: "compile --weights @none @deny.json", code: 1, stderr: `@/none: no such file`},
 		{args: "compile -o @none/x @deny.json", code: 1, stderr: `@/none/x: no such file`},

@@ -2,14 +2,13 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/explain"
 	"seccomp-hook/pkg/filter"
-	"seccomp-hook/pkg/spec"
 	"seccomp-hook/pkg/verify"
 )
 
@@ -34,12 +33,8 @@ time that it took.
 			if err != nil {
 				return err
 			}
-			policy, _, err := r.Policy()
-			if err != nil {
-				return err
-			}
 			begin := time.Now()
-			result, err := t.compare(&r, policy, program, against)
+			result, err := t.compare(cmd, r, program, against)
 			if err != nil {
 				return err
 			}
@@ -54,30 +49,35 @@ time that it took.
 	return cmd
 }
 
-// compare compares a policy with a program or with another profile.
-func (t *target) compare(r *filter.Request, policy *spec.Policy, program, against string) (verify.Result, error) {
-	var p bpf.Program
-	var err error
-	switch {
-	case against == libseccomp:
-		p, err = referenceProgram(r)
-	case program != "":
-		p, err = readProgram(program)
-	default:
-		var other filter.Request
-		if other, err = t.request(against); err != nil {
-			return verify.Result{}, err
+// compare compares a profile with a program, or with another profile.
+func (t *target) compare(cmd *cobra.Command, r filter.Request, program, against string) (verify.Result, error) {
+	if against == libseccomp {
+		result, left, err := filter.CompareReference(r)
+		if len(left) > 0 {
+			tell(cmd, []string{fmt.Sprintf("left out, as libseccomp has them differently or not at all: %s", strings.Join(left, ", "))})
 		}
-		var second *spec.Policy
-		if second, _, err = other.Policy(); err != nil {
-			return verify.Result{}, err
-		}
-		return verify.Policies(policy, second)
+		return result, err
 	}
+	policy, _, err := r.Policy()
 	if err != nil {
 		return verify.Result{}, err
 	}
-	return verify.Policy(policy, p)
+	if program != "" {
+		p, err := readProgram(program)
+		if err != nil {
+			return verify.Result{}, err
+		}
+		return verify.Policy(policy, p)
+	}
+	other, err := t.request(against)
+	if err != nil {
+		return verify.Result{}, err
+	}
+	second, _, err := other.Policy()
+	if err != nil {
+		return verify.Result{}, err
+	}
+	return verify.Policies(policy, second)
 }
 
 // conclude prints the outcome of a proof and turns it into an exit code.

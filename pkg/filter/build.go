@@ -76,13 +76,22 @@ func Build(r Request) (*Filter, error) {
 	if err := prove(r.Profile, policy, program); err != nil {
 		return nil, err
 	}
+	f, err := r.describe(policy, profile, program)
+	if err != nil {
+		return nil, err
+	}
+	f.Compiler, f.Verified = compilerName, true
+	return f, nil
+}
+
+// describe returns a Filter with everything but who made its program, and
+// whether it is proved.
+func (r *Request) describe(policy *spec.Policy, profile *spec.Profile, program bpf.Program) (*Filter, error) {
 	f := &Filter{
 		Program:       program,
 		Flags:         profile.Flags,
 		Profile:       r.Profile,
 		ProfileDigest: r.digest(),
-		Compiler:      compilerName,
-		Verified:      true,
 	}
 	if policy.Listener {
 		f.Listener = &Listener{Path: profile.ListenerPath, Metadata: profile.ListenerMetadata}
@@ -94,11 +103,14 @@ func Build(r Request) (*Filter, error) {
 	for i := range policy.Tokens {
 		tokens[i] = policy.Tokens[i].Audit
 	}
+	var err error
 	if f.Tables, err = precompute.Tables(program, tokens...); err != nil {
 		return nil, fmt.Errorf("profile %s: %w", r.Profile, err)
 	}
-	f.Statistics, err = statistics(policy, f.Tables, r.Kernel)
-	return f, err
+	if f.Statistics, err = statistics(policy, f.Tables, r.Kernel); err != nil {
+		return nil, fmt.Errorf("profile %s: %w", r.Profile, err)
+	}
+	return f, nil
 }
 
 // compilerName is what the annotation says of our compiler.
@@ -114,11 +126,7 @@ func (r *Request) Policy() (*spec.Policy, *spec.Profile, error) {
 	if profile.Disabled {
 		return nil, profile, fmt.Errorf("profile %s: %w", r.Profile, ErrDisabled)
 	}
-	target := spec.Target{Archs: r.Architectures, Capabilities: r.Capabilities, Kernel: r.Kernel}
-	if len(r.Architectures) == 0 {
-		target.Native = arch.Native()
-	}
-	policy, err := profile.Resolve(target)
+	policy, err := profile.Resolve(r.target())
 	if err != nil {
 		return nil, profile, err
 	}
@@ -128,6 +136,15 @@ func (r *Request) Policy() (*spec.Policy, *spec.Profile, error) {
 		}
 	}
 	return policy, profile, nil
+}
+
+// target is what the profile is resolved for.
+func (r *Request) target() spec.Target {
+	t := spec.Target{Archs: r.Architectures, Capabilities: r.Capabilities, Kernel: r.Kernel}
+	if len(r.Architectures) == 0 {
+		t.Native = arch.Native()
+	}
+	return t
 }
 
 func (r *Request) parse() (*spec.Profile, error) {
@@ -176,13 +193,23 @@ func statistics(policy *spec.Policy, tables []*precompute.Table, version spec.Ke
 	}
 	var list []precompute.Statistics
 	for i, table := range tables {
-		for _, a := range arch.All() {
-			if a.Audit == table.Token() && (a.NumberBase != arch.X32Bit || hasX32(&policy.Tokens[i], policy.Other)) {
-				list = append(list, precompute.Count(a, kernel, table))
-			}
+		for _, a := range archsOfToken(&policy.Tokens[i], policy.Other) {
+			list = append(list, precompute.Count(a, kernel, table))
 		}
 	}
 	return list, nil
+}
+
+// archsOfToken returns the architectures that a policy means by a token, whose
+// calls of unlisted architectures get other.
+func archsOfToken(t *spec.Token, other bpf.Return) []*arch.Arch {
+	var archs []*arch.Arch
+	for _, a := range arch.All() {
+		if a.Audit == t.Audit && (a.NumberBase != arch.X32Bit || hasX32(t, other)) {
+			archs = append(archs, a)
+		}
+	}
+	return archs
 }
 
 // hasX32 reports whether the token of x86_64 has x32 too. If it has not, all
