@@ -64,16 +64,21 @@ var (
 // newForest returns an empty forest.
 func newForest(budget Budget) *forest {
 	d := forests.Get().(*forest)
+	d.reset(budget)
+	return d
+}
+
+// reset empties the forest; its refs mean nothing any more.
+func (d *forest) reset(budget Budget) {
 	d.nodes = append(d.nodes[:0], node{level: bottom}, node{level: bottom, low: all, high: all})
 	d.unique = resize(d.unique, 2*firstNodes)
 	d.memo = resize(d.memo, firstNodes)
 	clear(d.unique)
 	clear(d.memo)
 	d.budget, d.steps, d.exhausted = budget, 0, false
-	return d
 }
 
-// release gives the forest's memory back; its refs mean nothing any more.
+// release gives the forest's memory back.
 func (d *forest) release() {
 	if cap(d.nodes) <= largestOld {
 		forests.Put(d)

@@ -104,10 +104,11 @@ func TestPolicyIsItsDefinition(t *testing.T) {
 		}
 		for range 200 {
 			call := policyCall(r, p, numbers)
-			if got, want := bpf.Return(0), p.Evaluate(&call); !d.exhausted {
-				if got = result.returned(t, o, &call); got != want {
-					t.Fatalf("policy %d, call %+v: got %v, want %v", i, call, got, want)
-				}
+			if d.exhausted {
+				break
+			}
+			if got, want := result.returned(t, o, &call), p.Evaluate(&call); got != want {
+				t.Fatalf("policy %d, call %+v: got %v, want %v", i, call, got, want)
 			}
 		}
 		d.release()

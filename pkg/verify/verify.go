@@ -19,9 +19,9 @@ type Budget struct {
 	Steps int
 }
 
-// DefaultBudget is what a zero Budget means: at most 200 MiB and some seconds.
-// Filters as the known compilers make them take less than a hundredth of it.
-var DefaultBudget = Budget{Nodes: 3 << 20, Steps: 50_000_000}
+// DefaultBudget is what a zero Budget means: less than 200 MiB and some
+// seconds. Docker's default profile takes about a hundredth of it.
+var DefaultBudget = Budget{Nodes: 2 << 20, Steps: 50_000_000}
 
 // Policy decides whether prog gives every system call what policy says, on a
 // machine of the policy's byte order. The error says that prog or policy is
@@ -74,9 +74,12 @@ func (budget Budget) compare(first, second side) (Result, error) {
 	// wrong one can take the whole budget. So both are tried with a small part
 	// of it before either gets more.
 	var total Effort
+	d := newForest(budget)
+	defer d.release()
 	for _, share := range []int{8, 1} {
 		for _, o := range []*order{wordwise, bitwise} {
-			r, err := Budget{budget.Nodes / share, budget.Steps / share}.attempt(first, second, o)
+			d.reset(Budget{budget.Nodes / share, budget.Steps / share})
+			r, err := d.attempt(first, second, o)
 			total.Nodes = max(total.Nodes, r.Effort.Nodes)
 			total.Steps += r.Effort.Steps
 			if err != nil || r.Outcome != Undecided {
@@ -88,10 +91,8 @@ func (budget Budget) compare(first, second side) (Result, error) {
 	return Result{Outcome: Undecided, Effort: total}, nil
 }
 
-// attempt is compare with diagrams in the given order.
-func (budget Budget) attempt(first, second side, o *order) (Result, error) {
-	d := newForest(budget)
-	defer d.release()
+// attempt is compare within the forest's budget, with the bits in order o.
+func (d *forest) attempt(first, second side, o *order) (Result, error) {
 	a := first.outcomes(d, o)
 	b := second.outcomes(d, o)
 	differ := d.difference(a, b)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -294,7 +295,7 @@ func TestInvalidSides(t *testing.T) {
 	}
 }
 
-// Whatever the budget, the answer is right or "undecided".
+// What is too hard is undecided, and takes no more than the budget says.
 func TestBudget(t *testing.T) {
 	load := []bpf.Instruction{bpf.Load(bpf.OffArgs), tax, bpf.Load(bpf.OffArgs + 8)}
 	product := bpf.Program(append(slices.Clone(load), aluX(bpf.MUL), retA))
@@ -306,6 +307,21 @@ func TestBudget(t *testing.T) {
 	if r.Effort.Nodes > 1<<16 || r.Effort.Steps > 3<<18 {
 		t.Errorf("took %+v", r.Effort)
 	}
+	// The default bounds the memory: here it is nodes that run out.
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r, err = Budget{Steps: 1 << 40}.Programs(product, swapped, bpf.Little)
+	runtime.ReadMemStats(&after)
+	if err != nil || r.Outcome != Undecided || r.Effort.Nodes < DefaultBudget.Nodes {
+		t.Errorf("the product of two words: got %v, %+v (%v)", r, r.Effort, err)
+	}
+	if grown := (after.TotalAlloc - before.TotalAlloc) >> 20; grown > 200 {
+		t.Errorf("the default budget took %d MiB", grown)
+	}
+}
+
+// Whatever the budget, an answer is the right one.
+func TestBudgetDoesNotChangeAnswers(t *testing.T) {
 
 	random := rand.New(rand.NewPCG(1, 1))
 	seen := map[Outcome]int{}

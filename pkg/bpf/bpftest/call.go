@@ -32,7 +32,8 @@ func Call(r *rand.Rand, numbers []uint32) bpf.Data {
 		case 3: // one bit off, for masks
 			return numbers[r.IntN(len(numbers))] ^ 1<<r.IntN(32)
 		case 4: // two constants, for masks
-			return numbers[r.IntN(len(numbers))] | numbers[r.IntN(len(numbers))]
+			n := numbers[r.IntN(len(numbers))]
+			return n | numbers[r.IntN(len(numbers))]
 		default:
 			return numbers[r.IntN(len(numbers))]
 		}
