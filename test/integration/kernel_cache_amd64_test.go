@@ -6,10 +6,13 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/bpf/bpftest"
 	"seccomp-hook/pkg/install/live"
 	"seccomp-hook/pkg/precompute"
+	"seccomp-hook/pkg/precompute/precomputetest"
 )
 
 func newReader(t testing.TB) *live.Reader {
@@ -94,4 +97,79 @@ func TestKernelCachesWhatIsPredicted(t *testing.T) {
 	for range chains {
 		checkChain(t, mother, reader, kernel, randomChain(r))
 	}
+}
+
+// TestKernelCachesHandWrittenFilters goes through all that gets a call into the
+// cache or keeps it out, one by one.
+func TestKernelCachesHandWrittenFilters(t *testing.T) {
+	mother, reader, kernel := newPuppet(t), newReader(t), runningKernel(t)
+	for _, f := range precomputetest.Filters {
+		checkChain(t, mother, reader, kernel, []bpf.Program{f.Program})
+
+		child := mother.fork()
+		child.must(child.install(f.Program, 0))
+		state, err := reader.Read(child.tid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		child.kill()
+		cache, _ := state.Cache()
+		for i, want := range []string{f.Native, f.Compat} {
+			if got := cached(&cache.Tables[i]); got.String() != want {
+				t.Errorf("%s: the kernel's table %s has %v, want %s", f.Name, cache.Tables[i].Name, got, want)
+			}
+		}
+	}
+}
+
+// cached returns the numbers up to 469 that a table has, without those that the
+// kernel would allow anyway: they count as their neighbours.
+func cached(table *precompute.CacheTable) precompute.Set {
+	var s precompute.Set
+	for nr := range uint32(min(table.Size, 470)) {
+		if table.Allows(nr) {
+			s = s.Union(precompute.Set{{First: nr, Last: nr}})
+		}
+	}
+	for _, nr := range table.Always {
+		if !s.Contains(nr - 1) {
+			s = s.Minus(precompute.Set{{First: nr, Last: nr}})
+		}
+	}
+	return s
+}
+
+// FuzzKernelCache looks for a chain whose cache is not as predicted, and for a
+// program that only one side takes.
+func FuzzKernelCache(f *testing.F) {
+	r := rand.New(rand.NewPCG(1824, 5))
+	for range 20 {
+		chain := append(randomChain(r), nil)
+		var raw [2][]byte
+		for i := range raw {
+			var err error
+			if raw[i], err = chain[i].MarshalBinary(); err != nil {
+				f.Fatal(err)
+			}
+		}
+		f.Add(raw[0], raw[1])
+	}
+	f.Fuzz(func(t *testing.T, oldest, newest []byte) {
+		mother := newPuppet(t)
+		var chain []bpf.Program
+		for _, raw := range [][]byte{oldest, newest} {
+			var p bpf.Program
+			if p.UnmarshalBinary(raw) != nil || len(p) == 0 {
+				continue
+			}
+			if err := p.Validate(); err == nil {
+				chain = append(chain, p)
+			} else if got := mother.install(p, 0); got != -int64(unix.EINVAL) {
+				t.Fatalf("seccomp(2) returns %d for what is refused here: %v\n%v", got, err, p)
+			}
+		}
+		if len(chain) > 0 {
+			checkChain(t, mother, newReader(t), runningKernel(t), chain)
+		}
+	})
 }

@@ -151,3 +151,23 @@ func TestKernelDecidesAsPredicted(t *testing.T) {
 		checkVerdicts(t, mother, r, chain, 12)
 	}
 }
+
+// FuzzKernelVerdict looks for a filter and calls on which interpreter and
+// kernel differ.
+func FuzzKernelVerdict(f *testing.F) {
+	r := rand.New(rand.NewPCG(2000, 3))
+	for i := range 20 {
+		raw, err := reachable(r, bpftest.Random(r, bpftest.Style(i%2), 1+r.IntN(40))).MarshalBinary()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw, uint64(i))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, seed uint64) {
+		var p bpf.Program
+		if p.UnmarshalBinary(raw) != nil || p.Validate() != nil {
+			return
+		}
+		checkVerdicts(t, newPuppet(t), rand.New(rand.NewPCG(seed, 0)), []bpf.Program{p}, 12)
+	})
+}
