@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/install/orphan"
 )
 
 // ErrHostMounts: the container shares the caller's mount namespace. A process
@@ -40,7 +42,8 @@ type Follower struct{ client }
 func StartFollower(command Command) (*Follower, error) {
 	c, remote, self, err := dial(os.Getpid())
 	if err == nil {
-		err = startOrphan(command, remote, self)
+		// As socketFD and pidfdFD.
+		err = orphan.Start(command.path(), []string{Arg0}, command.environment(), remote, self)
 		unix.Close(remote)
 		unix.Close(self)
 		if err != nil {

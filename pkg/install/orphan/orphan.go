@@ -1,6 +1,6 @@
 //go:build linux
 
-package install
+package orphan
 
 import (
 	"fmt"
@@ -12,32 +12,38 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startOrphan starts an installer process that is a grandchild of this one and
-// whose parent has ended: it belongs to the nearest subreaper or to the
-// system's init. Another Go process in between would do that too, and cost a
-// millisecond; here it is two fork(2)s.
-func startOrphan(command Command, socket, pidfd int) error {
-	path, err := unix.BytePtrFromString(command.path())
+// FirstFile is the descriptor that the first of Start's files becomes.
+const FirstFile = 3
+
+// Start executes a program in a session of its own, without standard input and
+// output, and with files as descriptors FirstFile and on; it has no other
+// descriptor of the caller's that is not inheritable. The error says that
+// there is no such process. That path cannot be executed is not among them:
+// the process then ends with status 1, which the caller learns by its files.
+//
+// Another Go process in between would do that too, and cost a millisecond;
+// here it is two fork(2)s.
+func Start(path string, argv, env []string, files ...int) error {
+	path0, err := unix.BytePtrFromString(path)
 	if err != nil {
 		return err
 	}
-	argv, err := syscall.SlicePtrFromStrings([]string{Arg0})
+	argv0, err := syscall.SlicePtrFromStrings(argv)
 	if err != nil {
 		return err
 	}
-	envv, err := syscall.SlicePtrFromStrings(command.environment())
+	env0, err := syscall.SlicePtrFromStrings(env)
 	if err != nil {
 		return err
 	}
 	// Above the descriptors that they become.
-	if socket, err = unix.FcntlInt(uintptr(socket), unix.F_DUPFD_CLOEXEC, 2*pidfdFD); err != nil {
-		return os.NewSyscallError("fcntl", err)
+	moved := make([]int, len(files))
+	for i, fd := range files {
+		if moved[i], err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, FirstFile+len(files)); err != nil {
+			return os.NewSyscallError("fcntl", err)
+		}
+		defer unix.Close(moved[i])
 	}
-	defer unix.Close(socket)
-	if pidfd, err = unix.FcntlInt(uintptr(pidfd), unix.F_DUPFD_CLOEXEC, 2*pidfdFD); err != nil {
-		return os.NewSyscallError("fcntl", err)
-	}
-	defer unix.Close(pidfd)
 
 	// No signal may reach a fork: its Go runtime has no other thread. The
 	// lock is os/exec's against descriptors that are not close-on-exec yet.
@@ -50,7 +56,7 @@ func startOrphan(command Command, socket, pidfd int) error {
 		syscall.ForkLock.Unlock()
 		return os.NewSyscallError("rt_sigprocmask", errno)
 	}
-	child, errno := forkTwice(path, &argv[0], &envv[0], socket, pidfd, &old)
+	child, errno := forkTwice(path0, &argv0[0], &env0[0], moved, &old)
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, unsafe.Sizeof(old), 0, 0)
 	syscall.ForkLock.Unlock()
 	if errno != 0 {
@@ -71,7 +77,10 @@ func startOrphan(command Command, socket, pidfd int) error {
 	}
 }
 
-// forkTwice forks a child that forks the installer and ends, with an errno as
+// signalMask is the kernel's sigset_t.
+type signalMask uint64
+
+// forkTwice forks a child that forks the process and ends, with an errno as
 // status. In the forks this is the only goroutine and the only thread, with a
 // copy of the memory: they make raw system calls and nothing else, neither
 // growing a stack nor allocating, as in syscall.forkAndExecInChild1.
@@ -79,7 +88,7 @@ func startOrphan(command Command, socket, pidfd int) error {
 //go:norace
 //go:nosplit
 //go:noinline
-func forkTwice(path *byte, argv, envv **byte, socket, pidfd int, mask *signalMask) (uintptr, unix.Errno) {
+func forkTwice(path *byte, argv, env **byte, files []int, mask *signalMask) (uintptr, unix.Errno) {
 	child, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno != 0 || child != 0 {
 		return child, errno
@@ -91,18 +100,21 @@ func forkTwice(path *byte, argv, envv **byte, socket, pidfd int, mask *signalMas
 		}
 	}
 	_, _, _ = unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0)
-	_, _, e1 := unix.RawSyscall(unix.SYS_DUP3, uintptr(socket), socketFD, 0)
-	_, _, e2 := unix.RawSyscall(unix.SYS_DUP3, uintptr(pidfd), pidfdFD, 0)
-	if e1 == 0 && e2 == 0 {
+	var failed unix.Errno
+	for i, fd := range files {
+		if _, _, errno := unix.RawSyscall(unix.SYS_DUP3, uintptr(fd), uintptr(FirstFile+i), 0); errno != 0 {
+			failed = errno
+		}
+	}
+	if failed == 0 {
 		// Not the caller's output, which someone may read to its end. The Go
 		// runtime opens /dev/null in their place.
-		for fd := range uintptr(3) {
+		for fd := range uintptr(FirstFile) {
 			_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, fd, 0, 0)
 		}
 		_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(mask)), 0, unsafe.Sizeof(*mask), 0, 0)
-		_, _, _ = unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(argv)), uintptr(unsafe.Pointer(envv)))
+		_, _, _ = unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(argv)), uintptr(unsafe.Pointer(env)))
 	}
-	// The caller learns it from the socket, which closes.
 	for {
 		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, 1, 0, 0)
 	}
