@@ -91,6 +91,11 @@ func TestPublishedIsNotFollowed(t *testing.T) {
 	if _, err := State(root, "c1"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a FIFO: %v", err)
 	}
+	must(t, publish(root, &specs.State{ID: "c2"}, allowAll))
+	must(t, os.Chmod(root+"/c2/filter", 0o620))
+	if _, err := Filter(root, "c2"); err == nil || !strings.Contains(err.Error(), "mode 0620") {
+		t.Errorf("a filter that others can write to: %v", err)
+	}
 	for _, id := range []string{"", ".", "..", "a/b", "../c1"} {
 		if _, err := State(root, id); err == nil || !strings.Contains(err.Error(), "not the id") {
 			t.Errorf("State(%q): %v", id, err)
