@@ -154,6 +154,7 @@ func FuzzKernelCache(f *testing.F) {
 		}
 		f.Add(raw[0], raw[1])
 	}
+	reader, kernel := newReader(f), runningKernel(f)
 	f.Fuzz(func(t *testing.T, oldest, newest []byte) {
 		mother := newPuppet(t)
 		var chain []bpf.Program
@@ -169,7 +170,7 @@ func FuzzKernelCache(f *testing.F) {
 			}
 		}
 		if len(chain) > 0 {
-			checkChain(t, mother, newReader(t), runningKernel(t), chain)
+			checkChain(t, mother, reader, kernel, chain)
 		}
 	})
 }
