@@ -10,17 +10,17 @@ import (
 )
 
 // Shape says what the rules of a profile are like. libseccomp has faults that
-// some shapes bring out (docs/libseccomp.md); the first two are free of them.
+// some shapes bring out (docs/libseccomp.md); the first is free of them.
 type Shape uint8
 
 const (
-	// Equalities has rules on several arguments, with EQ and MASKED_EQ alone,
-	// for calls that all the architectures have.
-	Equalities Shape = iota
 	// OneArgument has rules with any operator, all those of a call on one
 	// argument and with constants that have the same high word, for calls that
 	// all the architectures have in one way only.
-	OneArgument
+	OneArgument Shape = iota
+	// Equalities has rules on several arguments, with EQ and MASKED_EQ alone and
+	// constants of 32 bits, for calls that all the architectures have.
+	Equalities
 	// Anything has any operators and constants on any arguments of any calls.
 	Anything
 )
@@ -180,7 +180,7 @@ func (g *generator) condition(index uint8) spec.Arg {
 		switch {
 		case g.shape == OneArgument:
 			return g.high<<32 | pick(g.Rand, low)
-		case g.IntN(3) > 0:
+		case g.shape == Equalities || g.IntN(3) > 0:
 			return pick(g.Rand, low)
 		default:
 			return pick(g.Rand, high)<<32 | pick(g.Rand, low)
@@ -195,6 +195,9 @@ func (g *generator) condition(index uint8) spec.Arg {
 	}
 	if masked {
 		a.Masked, a.ValueTwo, a.Value = true, a.Value, pick(g.Rand, masks)
+		if g.shape == Equalities && a.Value != ^uint64(0) {
+			a.Value &= 0xffffffff
+		}
 	}
 	return a
 }
