@@ -19,7 +19,6 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"ociVersion": "1.2.0"}`), 0o600); err != nil {
 		log.Fatal(err)
 	}
@@ -37,6 +36,9 @@ func Example() {
 	}
 	for _, name := range []string{filter.AnnotationProfile, filter.AnnotationVerified, filter.AnnotationStore, filter.AnnotationInstallMode} {
 		fmt.Println(name, result.Annotations[name])
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		log.Fatal(err)
 	}
 	// Output:
 	// io.seccomp-hook.profile builtin:docker
