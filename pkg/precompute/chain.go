@@ -273,7 +273,7 @@ func (c *Chain) Evaluate(d *bpf.Data) Decision {
 	if f := c.newest; f != nil {
 		for i := range f.tables {
 			if t := &f.tables[i]; t.token == d.Arch {
-				which := 0
+				var which int
 				if d.Nr < directSize { // spelled out: this is the whole cost of most calls
 					which = int(t.direct[d.Nr])
 				} else {

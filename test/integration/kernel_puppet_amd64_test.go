@@ -138,9 +138,8 @@ func (p *puppet) kill() {
 	}
 }
 
-// suspend and wake decide whether p's filters have a say.
-func (p *puppet) suspend() { p.setOptions(suspended) }
-func (p *puppet) wake()    { p.setOptions(awake) }
+// wake gives p's filters a say; until then it is suspended.
+func (p *puppet) wake() { p.setOptions(awake) }
 
 func (p *puppet) setOptions(o int) {
 	p.t.Helper()

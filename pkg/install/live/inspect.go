@@ -148,7 +148,7 @@ func readState(tid int) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was only read
 	return r.Read(tid)
 }
 

@@ -10,7 +10,7 @@ func ConstantAllow(p bpf.Program, nr, arch uint32) bool {
 	a := uint32(0)
 	for pc := 0; pc < len(p); pc++ {
 		in := &p[pc]
-		taken := false
+		var taken bool
 		switch in.Code {
 		case bpf.LD | bpf.W | bpf.ABS:
 			switch in.K {
