@@ -1,38 +1,107 @@
 package compile_test
 
 import (
+	"encoding/binary"
 	"errors"
+	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/compile"
+	"seccomp-hook/pkg/precompute"
 	"seccomp-hook/pkg/spec"
 )
 
 // TestRandomPolicies compares programs with the definition of the policies
-// that they were made from.
+// that they were made from: all by calls, some by proof.
 func TestRandomPolicies(t *testing.T) {
-	for seed := range uint64(2000) {
-		g := newGenerator(seed)
-		p := g.policy()
-		program, err := compile.Compile(p, compile.Options{Optimize: compile.Goal(seed % 3)})
+	for seed := range uint64(3000) {
+		checkPolicy(t, newGenerator(rand.NewPCG(seed, 0)), compile.Goal(seed%3), seed%10 == 0)
+	}
+}
+
+// FuzzPolicy is TestRandomPolicies with the fuzzer's luck.
+func FuzzPolicy(f *testing.F) {
+	for seed := range byte(50) {
+		f.Add([]byte(strings.Repeat(string([]byte{seed, 3 * seed, 7 * seed}), 200)), seed%3)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, goal byte) {
+		checkPolicy(t, newGenerator(&tape{data: data}), compile.Goal(goal%3), len(data) < 500)
+	})
+}
+
+// tape is a source of random numbers that the fuzzer can turn. Behind its end
+// it goes on without, because math/rand tries again as long as it gets zeros.
+type tape struct {
+	data []byte
+	rest rand.PCG
+}
+
+func (t *tape) Uint64() uint64 {
+	if len(t.data) < 8 {
+		return t.rest.Uint64()
+	}
+	v := binary.LittleEndian.Uint64(t.data)
+	t.data = t.data[8:]
+	return v
+}
+
+func checkPolicy(t *testing.T, g generator, goal compile.Goal, proof bool) {
+	t.Helper()
+	p := g.policy()
+	program, err := compile.Compile(p, compile.Options{Optimize: goal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range g.calls(p, 200) {
+		if got, _ := run(t, program, p.Endian, &d); got != p.Evaluate(&d) {
+			t.Fatalf("call %#x of token %#x with %#x gets %s, want %s\n%s", d.Nr, d.Arch, d.Args, got, p.Evaluate(&d), program)
+		}
+	}
+	checkCached(t, p, program)
+	if proof {
+		prove(t, p, program)
+	}
+}
+
+// checkCached fails the test unless the kernel's cache will serve every call
+// whose verdict is always ALLOW.
+func checkCached(t testing.TB, p *spec.Policy, program bpf.Program) {
+	t.Helper()
+	for i := range p.Tokens {
+		token := &p.Tokens[i]
+		table, err := precompute.NewTable(program, token.Audit)
 		if err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
+			t.Fatal(err)
 		}
-		if err := program.Validate(); err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		for _, d := range g.calls(p, 300) {
-			w := d.Words(p.Endian)
-			got, err := program.Run(&w)
-			if err != nil {
-				t.Fatalf("seed %d: %v", seed, err)
+		for _, r := range token.Ranges {
+			if !alwaysAllows(&r.Verdict) {
+				continue
 			}
-			if want := p.Evaluate(&d); got != want {
-				t.Fatalf("seed %d: call %#x of token %#x with %#x gets %s, want %s\n%s", seed, d.Nr, d.Arch, d.Args, got, want, program)
+			for _, nr := range [...]uint32{r.First, r.Last} {
+				if o := table.Lookup(nr); !o.Cached() {
+					t.Fatalf("call %#x of token %#x is not cached: %s\n%s", nr, token.Audit, table.Why(o), program)
+				}
 			}
 		}
 	}
+}
+
+// alwaysAllows reports whether a verdict is ALLOW on the face of it.
+func alwaysAllows(v *spec.Verdict) bool {
+	for _, r := range v.Rules {
+		if r.Return != bpf.RetAllow {
+			return false
+		}
+		if len(r.Conditions) == 0 {
+			return true
+		}
+	}
+	return v.Default == bpf.RetAllow
 }
 
 // TestLongJumps makes a program in which no byte can hold the distance from
@@ -51,10 +120,8 @@ func TestLongJumps(t *testing.T) {
 	}
 	for nr := range uint32(1502) {
 		d := bpf.Data{Nr: nr, Arch: p.Tokens[0].Audit}
-		w := d.Words(p.Endian)
-		got, err := program.Run(&w)
-		if want := p.Evaluate(&d); err != nil || got != want {
-			t.Fatalf("call %d gets %s (%v), want %s", nr, got, err, want)
+		if got, _ := run(t, program, p.Endian, &d); got != p.Evaluate(&d) {
+			t.Fatalf("call %d gets %s, want %s", nr, got, p.Evaluate(&d))
 		}
 	}
 }

@@ -13,9 +13,7 @@ import (
 // neighbours.
 type generator struct{ *rand.Rand }
 
-func newGenerator(seed uint64) generator {
-	return generator{rand.New(rand.NewPCG(seed, 0))}
-}
+func newGenerator(source rand.Source) generator { return generator{rand.New(source)} }
 
 var (
 	tokens = []uint32{0xc000003e, 0x40000003, 0xc00000b7, 0x40000028, 0x80000016, 0x16}
