@@ -303,6 +303,49 @@ func TestRanges(t *testing.T) {
 	}
 }
 
+func TestActions(t *testing.T) {
+	p := bpf.Program{
+		bpf.Load(bpf.OffNr),
+		bpf.Jump(bpf.JEQ, 0, 10, 0),
+		bpf.Jump(bpf.JGE, 300, 8, 0),
+		bpf.Jump(bpf.JGE, 200, 8, 0),
+		bpf.Jump(bpf.JEQ, 7, 5, 0),
+		bpf.Jump(bpf.JEQ, 8, 6, 0),
+		bpf.Jump(bpf.JEQ, 9, 6, 0),
+		bpf.Jump(bpf.JEQ, 10, 6, 0),
+		bpf.Jump(bpf.JEQ, 11, 6, 0),
+		allow,
+		code(bpf.RET|bpf.A, 0), // 7: KILL_THREAD(7)
+		deny,
+		bpf.Ret(bpf.RetLog),
+		bpf.Ret(bpf.RetTrap),
+		bpf.Ret(bpf.RetKillProcess),
+		bpf.Load(bpf.OffArgs),
+		code(bpf.RET|bpf.A, 0),
+	}
+	// The jumps by index: 0 to 12, from 300 to 11, from 200 to 12, 7 to 10, 8
+	// to 12, 9 to 13, 10 to 14, 11 to 15.
+	table, err := precompute.NewTable(p, x86_64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	actions, dynamic := table.Actions(0, 400)
+	const want = "KILL_PROCESS 10\nKILL_THREAD(7) 7\nTRAP 9\nERRNO(1) 300-400\nLOG 0,8,200-299\nALLOW 1-6,12-199\n"
+	if actions.String() != want || dynamic.String() != "11" {
+		t.Errorf("%v, dynamic %v; want %s", actions, dynamic, want)
+	}
+	all := dynamic
+	for _, a := range actions {
+		if overlap := all.Intersect(a.Calls); overlap != nil {
+			t.Errorf("%v counted twice", overlap)
+		}
+		all = all.Union(actions.Of(a.Return))
+	}
+	if all.String() != "0-400" || actions.Of(bpf.RetTrace) != nil {
+		t.Errorf("together %v", all)
+	}
+}
+
 // TestLongChains takes linear programs, with tests that repeat and in every
 // order, against the loop over numbers.
 func TestLongChains(t *testing.T) {

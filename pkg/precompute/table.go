@@ -183,19 +183,25 @@ func (t *Table) Why(o Outcome) string {
 // then grows with the window.
 func (t *Table) Select(first, last uint32, keep func(Outcome) bool) Set {
 	var s Set
+	t.visit(first, last, func(lo, hi uint32, o Outcome) {
+		if keep(o) {
+			s = s.extend(lo, hi)
+		}
+	})
+	return s
+}
+
+// visit calls f for the numbers from first to last in ascending order, for as
+// many with one outcome at a time as the table has together.
+func (t *Table) visit(first, last uint32, f func(lo, hi uint32, o Outcome)) {
 	for i := t.find(first); i < len(t.firsts) && t.firsts[i] <= last; i++ {
 		lo, hi := max(first, t.firsts[i]), min(last, t.last(i))
 		if t.outcomes[i]&flagComputed == 0 {
-			if keep(t.outcomes[i].unpack()) {
-				s = s.extend(lo, hi)
-			}
+			f(lo, hi, t.outcomes[i].unpack())
 			continue
 		}
 		for nr := uint64(lo); nr <= uint64(hi); nr++ {
-			if keep(t.Lookup(uint32(nr))) {
-				s = s.extend(uint32(nr), uint32(nr))
-			}
+			f(uint32(nr), uint32(nr), t.Lookup(uint32(nr)))
 		}
 	}
-	return s
 }
