@@ -299,6 +299,52 @@ func TestHookLeavesPrivilegesAlone(t *testing.T) {
 	}
 }
 
+// TestHookStages: createContainer hooks run unfiltered and startContainer hooks
+// under the filter, as natively.
+func TestHookStages(t *testing.T) {
+	EachRuntime(t, func(t *testing.T, rt Runtime) {
+		h := newHooked(t, "createRuntime", "deny.json", Capabilities(append([]string{"CAP_SYS_ADMIN"}, DefaultCapabilities...)...))
+		outside, inside := filepath.Join(h.Dir, "create.out"), "/start.out"
+		program := h.Install(Probe.Path(t))
+		sh := func(program, out string) []specs.Hook {
+			return []specs.Hook{hook([]string{"/bin/sh", "-c", fmt.Sprintf("%s call %d > %s", program, nrUnshare, out)})}
+		}
+		h.hooks().CreateContainer = sh(Probe.Path(t), outside)
+		h.hooks().StartContainer = sh(program, inside)
+		if got := h.Run(rt); got.Code != 0 {
+			t.Fatalf("%s\n%s", got, h.logged())
+		}
+		for path, want := range map[string]int{outside: 0, filepath.Join(h.Dir, "rootfs", inside): -denyErrno} {
+			text, err := os.ReadFile(path)
+			must(t, err)
+			if string(text) != fmt.Sprintf("call %d: %d\n", nrUnshare, want) {
+				t.Errorf("%s: %q, want %d", filepath.Base(path), text, want)
+			}
+		}
+	})
+}
+
+// TestHookInParallel: containers that start at once, from one store, are all
+// filtered from their first instruction.
+func TestHookInParallel(t *testing.T) {
+	const containers = 24
+	root := t.TempDir()
+	t.Run("all", func(t *testing.T) {
+		for i := range containers {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				h := newHooked(t, "createRuntime", "deny.json", WithVictim(First(nrUnshare))).flags("--root", root)
+				if got := h.Run(Runc(t)); got.Code != denyErrno {
+					t.Errorf("%s\n%s", got, h.logged())
+				}
+			})
+		}
+	})
+	if list, err := filepath.Glob(filepath.Join(root, "store", "*")); err != nil || len(list) == 0 || len(list) > containers {
+		t.Errorf("the store has %q (%v)", list, err)
+	}
+}
+
 // badInputs are what the hook can be given, and what its error says.
 var badInputs = []struct {
 	name  string
