@@ -52,11 +52,11 @@ func (a *agent) serve() error {
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
 	if err != nil || len(messages) != 1 {
-		return fmt.Errorf("%d control messages, %v", len(messages), err)
+		return fmt.Errorf("%d control messages, %w", len(messages), err)
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
-		return fmt.Errorf("descriptors %v, %v", fds, err)
+		return fmt.Errorf("descriptors %v, %w", fds, err)
 	}
 	defer unix.Close(fds[0])
 	return answer(fds[0])
