@@ -78,6 +78,7 @@ soak: ## Run the long versions of fuzzing and of the proof's mutation test (hour
 .PHONY: bench
 bench: ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+	cd test/bench && go test -run '^$$' -bench . ./...
 
 ##@ Develop
 
