@@ -37,7 +37,7 @@ func (e *SeccompError) reason() string {
 	case unix.EINVAL:
 		return "the kernel does not take this program or these flags (EINVAL)"
 	case unix.ENOMEM:
-		return "no memory, or the filters of the process would pass 32768 instructions, with 4 more for each filter (ENOMEM)"
+		return "no memory, or the filters of the process would pass 32768 instructions as the kernel counts them, converted and with 4 more for each filter (ENOMEM)"
 	case unix.EBUSY:
 		return "an older filter of the process has a listener already, and there can be only one (EBUSY)"
 	case unix.EFAULT:
