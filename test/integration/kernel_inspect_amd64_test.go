@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -126,5 +127,25 @@ func TestInspectFaults(t *testing.T) {
 	}
 	if _, err := newReader(t).Read(nobody); !errors.Is(err, live.ErrNoThread) {
 		t.Errorf("cache: %v", err)
+	}
+}
+
+// TestInspectWithoutPrivilege asks from a thread that has given everything up.
+func TestInspectWithoutPrivilege(t *testing.T) {
+	p := newPuppet(t)
+	p.must(p.install(bpf.Program{bpf.Ret(bpf.RetAllow)}, 0))
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread is of no more use
+		// The system call, as the libraries' wrappers change all threads.
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 1000, 1000, 1000); errno != 0 {
+			done <- errno
+			return
+		}
+		_, err := live.NewReader()
+		done <- err
+	}()
+	if err := <-done; !errors.Is(err, live.ErrPermission) {
+		t.Errorf("reader: %v", err)
 	}
 }

@@ -189,11 +189,10 @@ func statistics(k precompute.Kernel, programs ...bpf.Program) ([]precompute.Stat
 // WriteText writes the inspection for people.
 func (in *Inspection) WriteText(w io.Writer) error {
 	var b strings.Builder
-	plural := map[bool]string{true: "", false: "s"}
-	fmt.Fprintf(&b, "process %d (%s): seccomp mode %d, %d filter%s, no_new_privs %v, kernel %s\n",
-		in.PID, in.Name, in.Mode, len(in.Filters), plural[len(in.Filters) == 1], in.NoNewPrivs, in.Kernel)
+	fmt.Fprintf(&b, "process %d (%s): seccomp mode %d, %s, no_new_privs %v, kernel %s\n",
+		in.PID, in.Name, in.Mode, count(len(in.Filters), "filter"), in.NoNewPrivs, in.Kernel)
 	for _, f := range in.Filters {
-		fmt.Fprintf(&b, "\nfilter %d: %d instructions, sha256 %s\n", f.Index, f.Length, f.SHA256)
+		fmt.Fprintf(&b, "\nfilter %d: %s, sha256 %s\n", f.Index, count(f.Length, "instruction"), f.SHA256)
 		if f.Store != "" {
 			fmt.Fprintf(&b, "  from the store: %s\n", f.Store)
 		}
@@ -215,13 +214,21 @@ func (in *Inspection) WriteText(w io.Writer) error {
 	case c.Agrees:
 		b.WriteString("\nkernel's cache: as predicted\n")
 	default:
-		fmt.Fprintf(&b, "\nkernel's cache: %d differences\n", len(c.Differences))
+		fmt.Fprintf(&b, "\nkernel's cache: %s\n", count(len(c.Differences), "difference"))
 		for _, d := range c.Differences {
 			fmt.Fprintf(&b, "  %s\n", d)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// count is "1 filter" or "2 filters".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func writeStatistics(b *strings.Builder, list []precompute.Statistics) {
