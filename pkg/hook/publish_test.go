@@ -20,6 +20,8 @@ import (
 var allowAll = &filter.Filter{Program: bpf.Program{bpf.Ret(bpf.RetAllow)}, Profile: "p"}
 
 func TestPublish(t *testing.T) {
+	umask := unix.Umask(0o022) // for the modes below
+	defer unix.Umask(umask)
 	root := filepath.Join(t.TempDir(), "run")
 	state := &specs.State{Version: "1.2.0", ID: "c1", Status: specs.StateCreating, Pid: 1, Bundle: "/b", Annotations: map[string]string{"a": "<b>"}}
 	must(t, publish(root, state, allowAll))

@@ -277,6 +277,20 @@ func TestHookChoosesTheProfile(t *testing.T) {
 	}
 }
 
+// TestHookCapabilities: rules of a Docker-format profile that depend on
+// capabilities go by the container's bounding set.
+func TestHookCapabilities(t *testing.T) {
+	for want, capabilities := range map[int][]string{
+		-deniedErrno: DefaultCapabilities,
+		0:            append([]string{"CAP_SYS_ADMIN"}, DefaultCapabilities...),
+	} {
+		h := newHooked(t, "createRuntime", "builtin:docker", Capabilities(capabilities...), WithVictim(Probe, call(nrUnshare)...))
+		if got := h.Run(Runc(t)); got.Code != 0 || got.Lines()[fmt.Sprintf("call %d", nrUnshare)] != strconv.Itoa(want) {
+			t.Errorf("with %q: %s\n%s", capabilities, got, h.logged())
+		}
+	}
+}
+
 // TestHookLeavesPrivilegesAlone: a setuid program in a container without
 // noNewPrivileges becomes root, as it does without the hook.
 func TestHookLeavesPrivilegesAlone(t *testing.T) {
