@@ -22,7 +22,7 @@ FUZZTIME ?= 10s
 .PHONY: build
 build: ## Build the static binaries into bin/
 	$(BUILD) -o bin/seccomp-hook ./cmd/seccomp-hook
-	$(BUILD) -o bin/containerd-shim-seccomp-v2 ./cmd/shim
+	cd cmd/shim && $(BUILD) -o $(CURDIR)/bin/containerd-shim-seccomp-v2 .
 	ln -sf seccomp-hook bin/seccomp-runc
 
 .PHONY: demo

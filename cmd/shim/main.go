@@ -1,13 +1,20 @@
-// Command containerd-shim-seccomp-v2 will be containerd's runc shim with the
-// filter step in Create and Exec. It is not there yet, and says so.
+//go:build linux
+
+// Command containerd-shim-seccomp-v2 is containerd's runc shim, with a filter
+// step where it creates a container and where it executes a process in one:
+// there it starts seccomp-runc in front of the runtime. See docs/containerd.md.
 package main
 
 import (
-	"fmt"
-	"os"
+	"context"
+
+	"github.com/containerd/containerd/v2/pkg/shim"
 )
 
+// runtimeName is the runtime type that containerd finds this binary by.
+const runtimeName = "io.containerd.seccomp.v2"
+
 func main() {
-	fmt.Fprintln(os.Stderr, "containerd-shim-seccomp-v2: not part of this version; use seccomp-runc as BinaryName of containerd's runc shim")
-	os.Exit(1)
+	registerTaskService()
+	shim.Run(context.Background(), newManager())
 }

@@ -1,0 +1,59 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/containerd/containerd/api/types"
+	runcmanager "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
+	"github.com/containerd/containerd/v2/pkg/shim"
+)
+
+// manager is the runc shim's manager, which speaks to older daemons as well.
+type manager struct{ shim.Manager }
+
+func newManager() shim.Manager { return &manager{runcmanager.NewShimManager(runtimeName)} }
+
+// maxVersionEnv is set by daemons that read a shim's answer as JSON: containerd
+// 1.7 and later (runtime/v2/shim, Command). Those before expect an address and
+// nothing else.
+const maxVersionEnv = "MAX_SHIM_VERSION"
+
+// protocolVersion is the version of the task service that the daemon is told to
+// use. containerd 1.7 knows none after 2, and all of 2.x know 2, which is what
+// other shims (Kata Containers, gVisor) speak; see taskV2.
+const protocolVersion = 2
+
+// Start starts the shim's server, or finds the one of the container's group.
+func (m *manager) Start(ctx context.Context, id string, opts shim.StartOpts) (shim.BootstrapParams, error) {
+	params, err := m.Manager.Start(ctx, id, opts)
+	if err != nil {
+		return params, err
+	}
+	params.Version = protocolVersion
+	// Daemons before 2.0 find the server by this file when they start again.
+	if err := os.WriteFile("address", []byte(params.Address), 0o600); err != nil {
+		return params, fmt.Errorf("write the shim's address: %w", err)
+	}
+	if os.Getenv(maxVersionEnv) == "" {
+		if _, err := os.Stdout.WriteString(params.Address); err != nil {
+			return params, err
+		}
+		os.Exit(0) // before shim.Run writes JSON; there is nothing else left to do
+	}
+	return params, nil
+}
+
+// Stop deletes a container whose server is gone.
+func (m *manager) Stop(ctx context.Context, id string) (shim.StopStatus, error) {
+	return m.Manager.Stop(ctx, id)
+}
+
+// Info says what runtime this is.
+func (m *manager) Info(ctx context.Context, options io.Reader) (*types.RuntimeInfo, error) {
+	return m.Manager.Info(ctx, options)
+}

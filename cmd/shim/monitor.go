@@ -1,0 +1,90 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	runc "github.com/containerd/go-runc"
+
+	"seccomp-hook/pkg/runtime"
+)
+
+// frontName is the OCI runtime that puts the filter step in front of another.
+const frontName = "seccomp-runc"
+
+// filtered are the commands of a runtime that start processes in a container.
+var filtered = map[string]bool{"create": true, "run": true, "restore": true, "exec": true}
+
+// monitor starts the runtime's commands for the runc shim, and puts the front
+// before those that start processes in a container. All others go to the
+// runtime itself, without the front's cost.
+//
+// This is the one place where all of them come by. The runtime's name in the
+// task's options stays the caller's, so what containerd and `shim delete` find
+// in the bundle is what the runc shim would have written, and a container
+// whose shim has been killed can be deleted by the runtime alone.
+type monitor struct {
+	runc.ProcessMonitor
+	front string // path of the front
+}
+
+// Start starts a command.
+func (m *monitor) Start(c *exec.Cmd) (chan runc.Exit, error) {
+	if err := m.putFront(c); err != nil {
+		return nil, err
+	}
+	return m.ProcessMonitor.Start(c)
+}
+
+// StartLocked starts a command from a thread of its own.
+func (m *monitor) StartLocked(c *exec.Cmd) (chan runc.Exit, error) {
+	if err := m.putFront(c); err != nil {
+		return nil, err
+	}
+	return m.ProcessMonitor.StartLocked(c)
+}
+
+// putFront turns "runc … create …" to "seccomp-runc --real-runtime /…/runc …
+// create …".
+func (m *monitor) putFront(c *exec.Cmd) error {
+	invocation, err := runtime.ParseArgs(c.Args[1:])
+	if err != nil || !filtered[invocation.Command] {
+		// What cannot be read is for the runtime to refuse: a command that
+		// starts a process and that it can read is read here, too.
+		return err
+	}
+	if c.Err != nil {
+		return c.Err // the runtime was not found; as exec.Cmd would have said
+	}
+	real, err := filepath.Abs(c.Path)
+	if err != nil {
+		return fmt.Errorf("runtime %s: %w", c.Path, err)
+	}
+	c.Args = append([]string{m.front, "--real-runtime", real}, c.Args[1:]...)
+	c.Path = m.front
+	return nil
+}
+
+// findFront returns the path of the front: beside this binary, where packages
+// put it, else on PATH.
+func findFront() (string, error) {
+	self, err := os.Executable()
+	if err == nil {
+		beside := filepath.Join(filepath.Dir(self), frontName)
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return beside, nil
+		}
+	}
+	path, err := exec.LookPath(frontName)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: neither beside %s nor on PATH: %w", frontName, self, err)
+	}
+	return path, nil
+}
