@@ -104,8 +104,13 @@ func (e *emulator) table() *Table {
 	for len(e.stack) > 0 {
 		p := e.stack[len(e.stack)-1]
 		e.stack = e.stack[:len(e.stack)-1]
-		o := outcomeComputed
-		if len(e.firsts) < maxRanges {
+		var o outcome
+		switch in := e.program[p.pc]; {
+		case len(e.firsts) >= maxRanges:
+			o = outcomeComputed
+		case in.Code == bpf.RET|bpf.K: // half of all paths that part are at their end
+			o = outcomeOf(in.K, p.stop)
+		default:
 			o = e.follow(p)
 		}
 		if n := len(e.outcomes); n == 0 || e.outcomes[n-1] != o {
