@@ -19,6 +19,8 @@ type abi struct {
 	numbers     callNumbers
 	// pc returns the program counter.
 	pc func(*registers) uint64
+	// sp returns the stack pointer.
+	sp func(*registers) uint64
 	// result returns what a system call has returned, sign-extended.
 	result func(*registers) int64
 	// prepare makes the thread execute the system call instruction at pc. No

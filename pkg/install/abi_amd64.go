@@ -17,6 +17,7 @@ const (
 	ebxAt, ecxAt, edxAt          = 0 * 4, 1 * 4, 2 * 4
 	esiAt, ediAt, ebpAt, eaxAt   = 3 * 4, 4 * 4, 5 * 4, 6 * 4
 	origEaxAt, eipAt             = 11 * 4, 12 * 4
+	rspAt, espAt                 = 19 * 8, 15 * 4
 	userRegs64Size, userRegs32Sz = 27 * 8, 17 * 4
 )
 
@@ -30,6 +31,7 @@ var abis = []abi{
 			mmap: unix.SYS_MMAP, munmap: unix.SYS_MUNMAP, close: unix.SYS_CLOSE, seccomp: unix.SYS_SECCOMP,
 		},
 		pc:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[ripAt:]) },
+		sp:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[rspAt:]) },
 		result: func(r *registers) int64 { return int64(binary.LittleEndian.Uint64(r.raw[raxAt:])) },
 		prepare: func(r *registers, pc, number uint64, args *[6]uint64) {
 			for i, at := range [...]int{rdiAt, rsiAt, rdxAt, r10At, r8At, r9At} {
@@ -51,6 +53,7 @@ var abis = []abi{
 		// is in pages.
 		numbers: callNumbers{mmap: 192, munmap: 91, close: 6, seccomp: 354},
 		pc:      func(r *registers) uint64 { return uint64(binary.LittleEndian.Uint32(r.raw[eipAt:])) },
+		sp:      func(r *registers) uint64 { return uint64(binary.LittleEndian.Uint32(r.raw[espAt:])) },
 		result:  func(r *registers) int64 { return int64(int32(binary.LittleEndian.Uint32(r.raw[eaxAt:]))) },
 		prepare: func(r *registers, pc, number uint64, args *[6]uint64) {
 			for i, at := range [...]int{ebxAt, ecxAt, edxAt, esiAt, ediAt, ebpAt} {

@@ -12,7 +12,8 @@ import (
 
 // Byte offsets into struct user_pt_regs (arch/arm64/include/uapi/asm/ptrace.h).
 const (
-	x8At, pcAt   = 8 * 8, 32 * 8
+	x8At         = 8 * 8
+	spAt, pcAt   = 31 * 8, 32 * 8
 	userRegsSize = 34 * 8
 )
 
@@ -33,6 +34,7 @@ var abis = []abi{
 			mmap: unix.SYS_MMAP, munmap: unix.SYS_MUNMAP, close: unix.SYS_CLOSE, seccomp: unix.SYS_SECCOMP,
 		},
 		pc:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[pcAt:]) },
+		sp:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[spAt:]) },
 		result: func(r *registers) int64 { return int64(binary.LittleEndian.Uint64(r.raw[0:])) },
 		// do_signal (arch/arm64/kernel/signal.c) decides on restarts before
 		// the tracer sees the stop, and keeps off a pc that the tracer has

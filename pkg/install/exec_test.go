@@ -43,6 +43,10 @@ func actRuntime() {
 	}
 	fmt.Println("follower is a child:", hasChild())
 	fmt.Println(result.Mode, probe())
+	execRuntimeItself()
+}
+
+func execRuntimeItself() {
 	fmt.Println("exec:", unix.Exec("/proc/self/exe", []string{"runtime-itself"}, os.Environ()))
 }
 

@@ -72,6 +72,7 @@ const confinedVariable = "TEST_CONFINED"
 
 // acts are what a victim can do; the name is its argument 0.
 var acts = map[string]func(){
+	"self":     actSelf,
 	"init":     actInit,
 	"thread":   actThread,
 	"churn":    actChurn,
@@ -81,6 +82,7 @@ var acts = map[string]func(){
 	"program":  actProgram,
 
 	"runtime":        actRuntime,
+	"followed":       actFollowed,
 	"runtime-itself": actRuntimeItself,
 }
 

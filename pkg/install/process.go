@@ -185,26 +185,46 @@ func (p *process) threads() (tids []int, complete bool, err error) {
 	return tids, uint64(st.Nlink) == uint64(len(tids))+2, nil
 }
 
-// vdso returns where the vDSO is mapped (AT_SYSINFO_EHDR, 33), for a process
-// with pointers of word bytes.
+// Entries of the auxiliary vector (<linux/auxvec.h>).
+const (
+	atIgnore     = 1
+	atBase       = 7  // where the program's interpreter, the dynamic linker, is
+	atEntry      = 9  // the program's entry point
+	atSysinfo    = 32 // i386: the vDSO's entry for system calls
+	atSysinfoEHDR = 33 // where the vDSO is
+)
+
+// auxiliary returns the auxiliary vector that the program was started with,
+// for a process with pointers of word bytes.
+func (p *process) auxiliary(word int) (map[uint64]uint64, error) {
+	b, err := p.read("auxv")
+	if err != nil {
+		return nil, err
+	}
+	vector := make(map[uint64]uint64)
+	for ; len(b) >= 2*word; b = b[2*word:] {
+		vector[loadWord(b, word)] = loadWord(b[word:], word)
+	}
+	return vector, nil
+}
+
+func loadWord(b []byte, word int) uint64 {
+	if word == 4 {
+		return uint64(binary.NativeEndian.Uint32(b))
+	}
+	return binary.NativeEndian.Uint64(b)
+}
+
+// vdso returns where the vDSO is mapped.
 func (p *process) vdso(word int) (uint64, error) {
-	const atSysinfoEHDR = 33
-	auxv, err := p.read("auxv")
+	vector, err := p.auxiliary(word)
 	if err != nil {
 		return 0, err
 	}
-	value := func(b []byte) uint64 {
-		if word == 4 {
-			return uint64(binary.NativeEndian.Uint32(b))
-		}
-		return binary.NativeEndian.Uint64(b)
+	if vector[atSysinfoEHDR] == 0 {
+		return 0, fmt.Errorf("the process has no vDSO: %w", ErrUnsupported)
 	}
-	for ; len(auxv) >= 2*word; auxv = auxv[2*word:] {
-		if value(auxv) == atSysinfoEHDR {
-			return value(auxv[word:]), nil
-		}
-	}
-	return 0, fmt.Errorf("the process has no vDSO: %w", ErrUnsupported)
+	return vector[atSysinfoEHDR], nil
 }
 
 // readMemory reads the process's memory; n may be less than asked for, where

@@ -26,7 +26,7 @@ func Serve() int {
 	if err := os.Chdir("/"); err != nil { // keep no file system busy
 		return 1
 	}
-	s := &session{}
+	s := &session{deliver: answerHook}
 	s.at(StepStart)
 	message, _, err := receive(socketFD)
 	if err != nil {
@@ -36,10 +36,22 @@ func Serve() int {
 		return 0 // the hook has nothing to install
 	}
 	if err := s.serve(message); err != nil {
-		s.fail(err)
+		// The hook may have had its answer, and be gone.
+		_ = send(socketFD, (&answer{failure: s.fail(err)}).encode(), -1)
 		return 1
 	}
 	return 0
+}
+
+// answerHook sends the result, and with it the only descriptor of the
+// listener.
+func answerHook(r *Result, listener int) error {
+	err := send(socketFD, (&answer{result: *r}).encode(), listener)
+	if listener >= 0 {
+		unix.Close(listener)
+	}
+	unix.Close(socketFD)
+	return err
 }
 
 // session is the installation of one filter.
@@ -51,6 +63,12 @@ type session struct {
 	begin   time.Time
 	mode    Mode
 	result  Result
+	// deliver is given the result, and the listener or -1, which becomes its
+	// own, before the process can execute a program.
+	deliver func(r *Result, listener int) error
+	// entered, where there is one, is told of a process that is about to be
+	// let go of. An error kills it.
+	entered func(pid int) error
 	// stays says whether a process that has executed a program keeps its
 	// filter suspended.
 	stays func(pid int) bool
@@ -65,8 +83,8 @@ func (s *session) at(step Step) {
 	fault(step)
 }
 
-// fail answers with the reason why nothing was installed.
-func (s *session) fail(err error) {
+// fail says why nothing was installed.
+func (s *session) fail(err error) *Error {
 	if s.unsafe {
 		s.process.kill()
 	}
@@ -77,7 +95,7 @@ func (s *session) fail(err error) {
 	if s.order != nil {
 		failure.PID = s.order.pid
 	}
-	_ = send(socketFD, (&answer{failure: failure}).encode(), -1)
+	return failure
 }
 
 func (s *session) serve(message []byte) error {
@@ -87,8 +105,14 @@ func (s *session) serve(message []byte) error {
 	if s.order, err = decodeOrder(message); err != nil {
 		return err
 	}
+	return s.install(pidfdFD)
+}
+
+// install installs into the process that pidfd refers to, and waits.
+func (s *session) install(pidfd int) error {
 	s.at(StepIdentify)
-	if s.process, err = openProcess(s.order.pid, pidfdFD); err != nil {
+	var err error
+	if s.process, err = openProcess(s.order.pid, pidfd); err != nil {
 		return err
 	}
 	if s.order.container != 0 {
@@ -269,16 +293,11 @@ func (s *session) stopOne() (tid int, err error) {
 	return 0, ErrGone
 }
 
-// report sends the result, and with it the only descriptor of the listener.
+// report delivers the result.
 func (s *session) report(listener int) error {
 	s.at(StepReport)
 	s.result.Mode = s.mode
-	err := send(socketFD, (&answer{result: s.result}).encode(), listener)
-	if listener >= 0 {
-		unix.Close(listener)
-	}
-	unix.Close(socketFD)
-	return err
+	return s.deliver(&s.result, listener)
 }
 
 // takeListener moves the listener from the tracee to this process.

@@ -64,6 +64,9 @@ func (s *session) executed(pid int) (letGo bool, err error) {
 	} else if _, missing := filterLength(pid, 0); missing != nil {
 		err = fmt.Errorf("process %d at its exec: %w (%w)", pid, ErrUnfiltered, missing)
 	}
+	if err == nil && s.entered != nil {
+		err = s.entered(pid)
+	}
 	if err != nil {
 		_ = unix.Kill(pid, unix.SIGKILL) // it is stopped, so the number is its own
 		return false, nil
