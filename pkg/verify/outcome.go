@@ -5,21 +5,21 @@ import "seccomp-hook/pkg/bpf"
 // outcomes says which calls return what. The calls of its parts do not overlap
 // and are all calls together.
 type outcomes struct {
-	forest *forest
-	parts  []outcome
-	known  map[uint32]int // place in parts of each constant value
+	forest   *forest
+	parts    []outcome
+	constant map[uint32]int // place in parts of each constant value
+	varying  []int          // places in parts of the others
 }
 
 // outcome is one return value and the calls that get it. The value depends on
 // the call where a program ends with RET A.
 type outcome struct {
-	calls    ref
-	value    vector
-	constant bool
+	calls ref
+	value vector
 }
 
 func newOutcomes(d *forest) *outcomes {
-	return &outcomes{forest: d, known: make(map[uint32]int)}
+	return &outcomes{forest: d, constant: make(map[uint32]int)}
 }
 
 // add lets calls return value.
@@ -27,15 +27,16 @@ func (o *outcomes) add(calls ref, value *vector) {
 	if calls == none {
 		return
 	}
-	k, constant := value.number()
-	if constant {
-		if at, known := o.known[k]; known {
+	if k, ok := value.number(); ok {
+		if at, there := o.constant[k]; there {
 			o.parts[at].calls = o.forest.or(o.parts[at].calls, calls)
 			return
 		}
-		o.known[k] = len(o.parts)
+		o.constant[k] = len(o.parts)
+	} else {
+		o.varying = append(o.varying, len(o.parts))
 	}
-	o.parts = append(o.parts, outcome{calls, *value, constant})
+	o.parts = append(o.parts, outcome{calls, *value})
 }
 
 // difference returns the calls for which a and b do not return the same.
@@ -47,15 +48,20 @@ func (d *forest) difference(a, b *outcomes) ref {
 	for i := range a.parts {
 		p := &a.parts[i]
 		agree := none
-		for j := range b.parts {
-			q := &b.parts[j]
-			if p.constant && q.constant && p.value != q.value {
-				continue
-			}
+		match := func(q *outcome) {
 			same := d.compare(bpf.JEQ, p.value[:], q.value[:])
 			agree = d.or(agree, d.and(q.calls, same))
-			if agree == p.calls {
-				break
+		}
+		if k, constant := p.value.number(); constant {
+			if at, there := b.constant[k]; there {
+				match(&b.parts[at])
+			}
+			for _, at := range b.varying {
+				match(&b.parts[at])
+			}
+		} else {
+			for at := range b.parts {
+				match(&b.parts[at])
 			}
 		}
 		differ = d.or(differ, d.without(p.calls, agree))

@@ -128,12 +128,10 @@ func (d *forest) div(a, b *vector) vector {
 	var quotient vector
 	rest := constant(0)
 	for i := len(a) - 1; i >= 0; i-- {
-		// The shifted remainder has 33 bits; with the highest one set it is
-		// at least b, and the difference has 32 bits again.
-		high := rest[31]
+		// No bit is lost: what rest has taken of a so far has 31-i bits.
 		copy(rest[1:], rest[:31])
 		rest[0] = a[i]
-		fits := d.or(high, d.compare(bpf.JGE, rest[:], b[:]))
+		fits := d.compare(bpf.JGE, rest[:], b[:])
 		quotient[i] = fits
 		less := d.sub(&rest, b)
 		rest = d.pick(fits, &less, &rest)

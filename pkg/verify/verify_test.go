@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -87,6 +88,12 @@ func TestPrograms(t *testing.T) {
 		{"a/8*8 and a&~7", bpf.Program{bpf.Load(0), alu(bpf.DIV, 8), alu(bpf.MUL, 8), retA}, bpf.Program{bpf.Load(0), bpf.Mask(^uint32(7)), retA}, Equal},
 		{"a/10 > 4 and a >= 50", decide(bpf.Load(0), alu(bpf.DIV, 10), bpf.Jump(bpf.JGT, 4, 0, 1)), decide(bpf.Load(0), bpf.Jump(bpf.JGE, 50, 0, 1)), Equal},
 		{"a/10 > 4 and a > 50", decide(bpf.Load(0), alu(bpf.DIV, 10), bpf.Jump(bpf.JGT, 4, 0, 1)), decide(bpf.Load(0), bpf.Jump(bpf.JGT, 50, 0, 1)), Different},
+		{"the largest quotient", decide(bpf.Load(0), alu(bpf.DIV, 3), bpf.Jump(bpf.JGE, 0x55555555, 0, 1)), decide(bpf.Load(0), bpf.Jump(bpf.JEQ, ^uint32(0), 0, 1)), Equal},
+		{"no such quotient", decide(bpf.Load(0), alu(bpf.DIV, 3), bpf.Jump(bpf.JGT, 0x55555555, 0, 1)), bpf.Program{deny}, Equal},
+		{"quotient of numbers", decide(bpf.Instruction{Code: bpf.LD | bpf.IMM, K: 100}, alu(bpf.DIV, 7), tax, bpf.Load(0), jumpX(bpf.JEQ, 0, 1)),
+			decide(bpf.Load(0), bpf.Jump(bpf.JEQ, 14, 0, 1)), Equal},
+		{"quotient of numbers, divided", decide(bpf.Instruction{Code: bpf.LD | bpf.IMM, K: 100}, alu(bpf.DIV, 7), tax, bpf.Load(0), alu(bpf.DIV, 2), jumpX(bpf.JEQ, 0, 1)),
+			decide(bpf.Load(0), bpf.Mask(^uint32(1)), bpf.Jump(bpf.JEQ, 28, 0, 1)), Equal},
 		{"-a and 0-a", bpf.Program{bpf.Load(0), {Code: bpf.ALU | bpf.NEG}, retA}, bpf.Program{bpf.Load(0), tax, {Code: bpf.LD | bpf.IMM}, aluX(bpf.SUB), retA}, Equal},
 		{"a+x-x", bpf.Program{bpf.Load(4), tax, bpf.Load(0), aluX(bpf.ADD), aluX(bpf.SUB), retA}, bpf.Program{bpf.Load(0), retA}, Equal},
 		{"a^x^x", bpf.Program{bpf.Load(4), tax, bpf.Load(0), aluX(bpf.XOR), aluX(bpf.XOR), retA}, bpf.Program{bpf.Load(0), retA}, Equal},
@@ -257,6 +264,15 @@ func TestWitnessReads(t *testing.T) {
 	if r.String() != want {
 		t.Errorf("got  %v\nwant %v", r, want)
 	}
+	// A rule of another architecture has no part in it.
+	other := &spec.Policy{Other: bpf.RetLog, Tokens: append([]spec.Token{{Audit: i386, Ranges: p.Tokens[0].Ranges}}, p.Tokens...)}
+	r, err = Policies(&spec.Policy{Other: bpf.RetTrap}, &spec.Policy{Other: bpf.RetTrap, Tokens: other.Tokens[:1]})
+	if err != nil || r.Witness.Second.Rule != nil || r.Witness.Call.Arch != i386 {
+		t.Errorf("got %v (%v)", r, err)
+	}
+	if v, err := (policySide{other}).verdict(&bpf.Data{Nr: 41, Arch: aarch64, Args: [6]uint64{50}}); err != nil || v != (Verdict{Return: bpf.RetLog}) {
+		t.Errorf("no architecture of the policy: got %v (%v)", v, err)
+	}
 	// Both sides differ for every call; the programs say which one to show.
 	r, err = Programs(prog, bpf.Program{bpf.Ret(bpf.RetLog)}, bpf.Little)
 	if err != nil || r.Witness.Call != (bpf.Data{Arch: x86_64}) {
@@ -310,7 +326,7 @@ func TestBudget(t *testing.T) {
 	// The default bounds the memory: here it is nodes that run out.
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	r, err = Budget{Steps: 1 << 40}.Programs(product, swapped, bpf.Little)
+	r, err = Budget{Steps: math.MaxInt}.Programs(product, swapped, bpf.Little)
 	runtime.ReadMemStats(&after)
 	if err != nil || r.Outcome != Undecided || r.Effort.Nodes < DefaultBudget.Nodes {
 		t.Errorf("the product of two words: got %v, %+v (%v)", r, r.Effort, err)
