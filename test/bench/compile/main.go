@@ -1,0 +1,48 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == attachCommand {
+		exitOn(attachHere(os.Stdin, os.Stdout))
+		return
+	}
+	rounds := flag.Int("rounds", 15, "rounds of compiling, of which times are medians")
+	attaches := flag.Int("attaches", 40, "children that attach each program; 0 leaves attaching out")
+	flag.Parse()
+	exitOn(run(os.Stdout, *rounds, *attaches))
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run prints all tables.
+func run(out io.Writer, rounds, attaches int) error {
+	left, err := leftOut()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Compilers: %s.\n", versions())
+	if len(left) > 0 {
+		fmt.Fprintf(out, "Left out of all profiles, because libseccomp does not know them or knows another number: %d names.\n", len(left))
+	}
+	for _, b := range benchmarks {
+		policy, err := b.load(left)
+		if err != nil {
+			return err
+		}
+		if err := compare(out, b.name, policy, rounds, attaches); err != nil {
+			return err
+		}
+	}
+	return growth(out, rounds)
+}
