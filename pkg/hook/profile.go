@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/bundle"
@@ -32,8 +31,9 @@ type profile struct {
 
 // choose returns the profile that the container gets, nil for none: the
 // caller's, or the annotation's, or linux.seccomp, or the default.
-func (o *Options) choose(state *specs.State, config *bundle.Config) (*profile, error) {
-	named, err := annotated(state, config)
+// stated are the annotations of the state, where there is one.
+func (o *Options) choose(stated map[string]string, config *bundle.Config) (*profile, error) {
+	named, err := annotated(stated, config)
 	switch {
 	case err != nil:
 		return nil, err
@@ -52,15 +52,15 @@ func (o *Options) choose(state *specs.State, config *bundle.Config) (*profile, e
 // annotated returns the profile that an annotation names, "" for none. The
 // state has the annotations of config.json, but a runtime need not put them
 // there; that must not lose the profile, and neither must there be two.
-func annotated(state *specs.State, config *bundle.Config) (string, error) {
-	inState, stated := state.Annotations[filter.AnnotationProfile]
+func annotated(stated map[string]string, config *bundle.Config) (string, error) {
+	inState, isStated := stated[filter.AnnotationProfile]
 	inConfig, configured := config.Annotation(filter.AnnotationProfile)
 	switch {
-	case stated && configured && inState != inConfig:
+	case isStated && configured && inState != inConfig:
 		return "", fmt.Errorf("annotation %s: the state has %q, config.json has %q", filter.AnnotationProfile, inState, inConfig)
-	case stated && inState == "", configured && inConfig == "":
+	case isStated && inState == "", configured && inConfig == "":
 		return "", fmt.Errorf("annotation %s: empty", filter.AnnotationProfile)
-	case stated:
+	case isStated:
 		return inState, nil
 	default:
 		return inConfig, nil

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/bundle"
@@ -56,7 +55,7 @@ func TestChoose(t *testing.T) {
 			config, err := bundle.Parse([]byte(c.config))
 			must(t, err)
 			c.options.ProfileDirs = []string{dir}
-			p, err := c.options.choose(&specs.State{Annotations: c.annotations}, config)
+			p, err := c.options.choose(c.annotations, config)
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("got %v, want an error with %q", err, c.want)

@@ -126,28 +126,24 @@ func published(root, id, name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("container %s: %w", id, err)
 	}
 	defer file.Close()
-	err = checkOwner(file)
-	var text []byte
-	if err == nil {
-		text, err = readRegular(file, limit)
-	}
+	text, err := readOwned(file, limit)
 	if err != nil {
 		return nil, fmt.Errorf("container %s: %s: %w", id, name, err)
 	}
 	return text, nil
 }
 
-// checkOwner reports as an error that somebody else could have written a file: a
-// filter that an exec starts from must be the one that was installed.
-func checkOwner(file *os.File) error {
+// readOwned reads a regular file that nobody but the caller can have written: a
+// filter that is installed must be the one that was made.
+func readOwned(file *os.File, limit int64) ([]byte, error) {
 	var stat unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
-		return err
+		return nil, err
 	}
 	if owner := uint32(os.Geteuid()); stat.Uid != owner || stat.Mode&0o022 != 0 {
-		return fmt.Errorf("owned by uid %d with mode %#o, only uid %d must be able to write to it", stat.Uid, stat.Mode&0o7777, owner)
+		return nil, fmt.Errorf("owned by uid %d with mode %#o, only uid %d must be able to write to it", stat.Uid, stat.Mode&0o7777, owner)
 	}
-	return nil
+	return readRegular(file, limit)
 }
 
 // Remove forgets what was published of a container. It is no error if there is

@@ -28,9 +28,13 @@ type Options struct {
 	Root string
 	// Profile, where not empty, is the profile of this container, whatever its
 	// annotations and config.json say: a path, "builtin:docker",
-	// "builtin:containerd". It is for a caller that has taken linux.seccomp
-	// out of config.json.
+	// "builtin:containerd".
 	Profile string
+	// Filter, where not empty, is a file with the filter of this container
+	// (filter.Filter.MarshalBinary), which nobody but the caller can write to.
+	// It is for a caller that has taken linux.seccomp out of config.json, after
+	// Decide; no profile is looked for then.
+	Filter string
 	// DefaultProfile is used where neither the annotation nor linux.seccomp is
 	// there, named in the same way. Empty: such a container gets no filter.
 	DefaultProfile string
@@ -124,6 +128,24 @@ func (r *Result) publish(root string, state *specs.State, installed *filter.Filt
 	return nil
 }
 
+// Decide does what Run does before it installs: it chooses the profile of a
+// container and gets its filter. It is for a caller that takes linux.seccomp out
+// of config.json, and puts Result.Annotations in, before the runtime reads it.
+// The hook then gets the filter by Options.Filter.
+func Decide(config *bundle.Config, o Options) (*Result, error) {
+	r := &Result{Annotations: map[string]string{filter.AnnotationInstallMode: ModeNone}}
+	chosen, err := o.choose(nil, config)
+	if err != nil || chosen == nil {
+		return r, err
+	}
+	_, err = r.filter(&o, chosen, config)
+	if errors.Is(err, filter.ErrDisabled) {
+		return r, r.disabled(chosen)
+	}
+	delete(r.Annotations, filter.AnnotationInstallMode) // the hook knows it
+	return r, err
+}
+
 // Poststop is the hook's counterpart in poststop: it forgets the container whose
 // state it is given.
 func Poststop(stdin io.Reader, root string) error {
@@ -141,13 +163,13 @@ func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start 
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := o.choose(state, config)
-	if err != nil {
-		return nil, err
-	}
 	r.Annotations[filter.AnnotationInstallMode] = ModeNone
-	if chosen == nil {
-		return nil, nil
+	if o.Filter != "" {
+		return r.installGiven(ctx, state, o, config, start)
+	}
+	chosen, err := o.choose(state.Annotations, config)
+	if err != nil || chosen == nil {
+		return nil, err
 	}
 	if o.Observe {
 		r.Annotations[filter.AnnotationInstallMode] = ModeObserve
@@ -174,10 +196,7 @@ func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start 
 func (r *Result) prepare(o *Options, p *profile, config *bundle.Config) (*filter.Filter, error) {
 	f, err := r.filter(o, p, config)
 	if errors.Is(err, filter.ErrDisabled) {
-		r.warn("profile %s asks for no filter", p.name)
-		r.Annotations[filter.AnnotationProfile] = p.name
-		r.Annotations[filter.AnnotationInstallMode] = ModeNone
-		return nil, nil
+		return nil, r.disabled(p)
 	}
 	if err != nil {
 		return nil, err
@@ -187,6 +206,51 @@ func (r *Result) prepare(o *Options, p *profile, config *bundle.Config) (*filter
 	}
 	if err != nil {
 		return nil, err
+	}
+	return f, nil
+}
+
+// disabled notes that a profile asks for no filter. It is no error: nor is it to
+// the runtimes.
+func (r *Result) disabled(p *profile) error {
+	r.warn("profile %s asks for no filter", p.name)
+	r.Annotations[filter.AnnotationProfile] = p.name
+	r.Annotations[filter.AnnotationInstallMode] = ModeNone
+	return nil
+}
+
+// installGiven installs the filter of Options.Filter.
+func (r *Result) installGiven(ctx context.Context, state *specs.State, o *Options, config *bundle.Config, start func(pid int) (installer, error)) (*filter.Filter, error) {
+	f, err := readFilter(o.Filter)
+	if err != nil {
+		return nil, err
+	}
+	r.Filter = f
+	maps.Copy(r.Annotations, f.Annotations())
+	if err := r.beside(f, &profile{name: f.Profile}, config); err != nil {
+		return nil, err
+	}
+	installer, err := start(state.Pid)
+	if err != nil {
+		return nil, err
+	}
+	return f, r.install(ctx, installer, f, config, state)
+}
+
+// readFilter reads a stored filter.
+func readFilter(path string) (*filter.Filter, error) {
+	file, err := os.OpenFile(path, openFlags|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, fmt.Errorf("filter: %w", err)
+	}
+	defer file.Close()
+	text, err := readOwned(file, 2*maxState)
+	f := new(filter.Filter)
+	if err == nil {
+		err = f.UnmarshalBinary(text)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("filter %s: %w", path, err)
 	}
 	return f, nil
 }

@@ -15,6 +15,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/install"
 )
@@ -394,5 +395,71 @@ func TestPoststop(t *testing.T) {
 	}
 	if err := Poststop(strings.NewReader(`{"id":"../c1"}`), c.root); err == nil {
 		t.Error("a path as id was taken")
+	}
+}
+
+// TestDecide is the way of a runtime that takes linux.seccomp out itself: the
+// filter is decided on before, and the hook only installs it.
+func TestDecide(t *testing.T) {
+	c := newContainer(t, plainConfig)
+	config, err := bundle.Parse([]byte(`{"linux":{"seccomp":` + denyProfile + `}}`))
+	must(t, err)
+	decided, err := Decide(config, Options{Root: c.root})
+	must(t, err)
+	if decided.Annotations[filter.AnnotationProfile] != "config.json" || decided.Annotations[filter.AnnotationVerified] != "true" {
+		t.Errorf("annotations %q", decided.Annotations)
+	}
+	if mode, has := decided.Annotations[filter.AnnotationInstallMode]; has {
+		t.Errorf("it is installed already, by %q", mode)
+	}
+	file := filepath.Join(t.TempDir(), "filter")
+	stored, err := decided.Filter.MarshalBinary()
+	must(t, err)
+	must(t, os.WriteFile(file, stored, 0o600))
+
+	c.annotations = decided.Annotations // by way of config.json
+	var f fakeInstaller
+	_, err = c.run(t, Options{Filter: file}, &f)
+	must(t, err)
+	if len(f.requests) != 1 || !reflect.DeepEqual(f.requests[0].Filter.Program, decided.Filter.Program) || f.requests[0].Filter.Flags != install.Log {
+		t.Errorf("installed %+v", f.requests)
+	}
+	published := c.published(t)
+	for name, want := range decided.Annotations {
+		if published[name] != want {
+			t.Errorf("%s is %q, want %q", name, published[name], want)
+		}
+	}
+	if published[filter.AnnotationInstallMode] != "suspend" {
+		t.Errorf("mode %q", published[filter.AnnotationInstallMode])
+	}
+
+	for name, spoil := range map[string]func() error{
+		"missing": func() error { return os.Remove(file) },
+		"damaged": func() error { return os.WriteFile(file, stored[1:], 0o600) },
+		"others'": func() error { return errors.Join(os.WriteFile(file, stored, 0o600), os.Chmod(file, 0o666)) },
+	} {
+		must(t, spoil())
+		var f fakeInstaller
+		if _, err := c.run(t, Options{Filter: file}, &f); err == nil || !strings.Contains(err.Error(), "filter") || len(f.started) != 0 {
+			t.Errorf("%s: %v, started %v", name, err, f.started)
+		}
+	}
+}
+
+func TestDecideOnNothing(t *testing.T) {
+	for text, warnings := range map[string]int{`{}`: 0, `{"linux":{"seccomp":{}}}`: 1} {
+		config, err := bundle.Parse([]byte(text))
+		must(t, err)
+		decided, err := Decide(config, Options{Root: t.TempDir()})
+		must(t, err)
+		if decided.Filter != nil || decided.Annotations[filter.AnnotationInstallMode] != ModeNone || len(decided.Warnings) != warnings {
+			t.Errorf("%s: %+v", text, decided)
+		}
+	}
+	config, err := bundle.Parse([]byte(`{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_NONE"}}}`))
+	must(t, err)
+	if _, err := Decide(config, Options{Root: t.TempDir()}); err == nil {
+		t.Error("decided on a malformed profile")
 	}
 }
