@@ -54,21 +54,14 @@ const (
 	largestMemo = 1 << 18
 )
 
-// forests keeps memory for the next proof. A large forest, which no known
-// filter needs, goes back to the system instead.
-var (
-	forests    = sync.Pool{New: func() any { return new(forest) }}
-	largestOld = 64 * firstNodes
-)
+// forests keeps memory for the next proof, but not that of large forests,
+// which few filters need.
+var forests = sync.Pool{New: func() any { return new(forest) }}
 
-// newForest returns an empty forest.
-func newForest(budget Budget) *forest {
-	d := forests.Get().(*forest)
-	d.reset(budget)
-	return d
-}
+const largestKept = 64 * firstNodes
 
-// reset empties the forest; its refs mean nothing any more.
+// reset empties the forest, whose refs mean nothing any more, and gives it a
+// budget. A forest from the pool needs it first.
 func (d *forest) reset(budget Budget) {
 	d.nodes = append(d.nodes[:0], node{level: bottom}, node{level: bottom, low: all, high: all})
 	d.unique = resize(d.unique, 2*firstNodes)
@@ -80,7 +73,7 @@ func (d *forest) reset(budget Budget) {
 
 // release gives the forest's memory back.
 func (d *forest) release() {
-	if cap(d.nodes) <= largestOld {
+	if cap(d.nodes) <= largestKept {
 		forests.Put(d)
 	}
 }

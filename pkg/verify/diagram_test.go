@@ -34,6 +34,13 @@ func (d *forest) number(o *order, v *vector, call *bpf.Data) uint32 {
 	return k
 }
 
+// newForest returns an empty forest.
+func newForest(budget Budget) *forest {
+	d := forests.Get().(*forest)
+	d.reset(budget)
+	return d
+}
+
 // newTestForest returns a forest with the default budget.
 func newTestForest(t testing.TB) *forest {
 	d := newForest(DefaultBudget)

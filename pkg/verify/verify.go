@@ -15,11 +15,11 @@ type Budget struct {
 	// Nodes bounds the memory: nodes of the diagrams, of at most 48 bytes
 	// each, tables included.
 	Nodes int
-	// Steps bounds the time: recursion steps, more than ten million a second.
+	// Steps bounds the time: recursion steps, some millions a second.
 	Steps int
 }
 
-// DefaultBudget is what a zero Budget means: less than 200 MiB and some
+// DefaultBudget is what a zero Budget means: less than 200 MiB, and some ten
 // seconds. Docker's default profile takes about a hundredth of it.
 var DefaultBudget = Budget{Nodes: 2 << 20, Steps: 50_000_000}
 
@@ -74,7 +74,7 @@ func (budget Budget) compare(first, second side) (Result, error) {
 	// wrong one can take the whole budget. So both are tried with a small part
 	// of it before either gets more.
 	var total Effort
-	d := newForest(budget)
+	d := forests.Get().(*forest)
 	defer d.release()
 	for _, share := range []int{8, 1} {
 		for _, o := range []*order{wordwise, bitwise} {
