@@ -80,6 +80,10 @@ bench: ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 	cd test/bench && go test -run '^$$' -bench . ./...
 
+.PHONY: bench-compile
+bench-compile: ## Compare the compiler with libseccomp, gVisor's and elastic's
+	cd test/bench && go run -tags libseccomp ./compile
+
 ##@ Develop
 
 .PHONY: generate
