@@ -2,14 +2,12 @@ package hook
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -18,7 +16,6 @@ import (
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/install"
-	"seccomp-hook/pkg/spec"
 )
 
 // Options are what the administrator decides for all containers.
@@ -128,24 +125,6 @@ func (r *Result) publish(root string, state *specs.State, installed *filter.Filt
 	return nil
 }
 
-// Decide does what Run does before it installs: it chooses the profile of a
-// container and gets its filter. It is for a caller that takes linux.seccomp out
-// of config.json, and puts Result.Annotations in, before the runtime reads it.
-// The hook then gets the filter by Options.Filter.
-func Decide(config *bundle.Config, o Options) (*Result, error) {
-	r := &Result{Annotations: map[string]string{filter.AnnotationInstallMode: ModeNone}}
-	chosen, err := o.choose(nil, config)
-	if err != nil || chosen == nil {
-		return r, err
-	}
-	_, err = r.filter(&o, chosen, config)
-	if errors.Is(err, filter.ErrDisabled) {
-		return r, r.disabled(chosen)
-	}
-	delete(r.Annotations, filter.AnnotationInstallMode) // the hook knows it
-	return r, err
-}
-
 // Poststop is the hook's counterpart in poststop: it forgets the container whose
 // state it is given.
 func Poststop(stdin io.Reader, root string) error {
@@ -191,34 +170,6 @@ func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start 
 	return f, r.install(ctx, installer, f, config, state)
 }
 
-// prepare gets the filter that is to be installed; nil where the profile asks
-// for none.
-func (r *Result) prepare(o *Options, p *profile, config *bundle.Config) (*filter.Filter, error) {
-	f, err := r.filter(o, p, config)
-	if errors.Is(err, filter.ErrDisabled) {
-		return nil, r.disabled(p)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !o.Observe {
-		err = r.beside(f, p, config)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
-}
-
-// disabled notes that a profile asks for no filter. It is no error: nor is it to
-// the runtimes.
-func (r *Result) disabled(p *profile) error {
-	r.warn("profile %s asks for no filter", p.name)
-	r.Annotations[filter.AnnotationProfile] = p.name
-	r.Annotations[filter.AnnotationInstallMode] = ModeNone
-	return nil
-}
-
 // installGiven installs the filter of Options.Filter.
 func (r *Result) installGiven(ctx context.Context, state *specs.State, o *Options, config *bundle.Config, start func(pid int) (installer, error)) (*filter.Filter, error) {
 	f, err := readFilter(o.Filter)
@@ -253,83 +204,6 @@ func readFilter(path string) (*filter.Filter, error) {
 		return nil, fmt.Errorf("filter %s: %w", path, err)
 	}
 	return f, nil
-}
-
-// readConfig reads the bundle's config.json.
-func readConfig(dir string) (*bundle.Config, error) {
-	fd, err := unix.Open(filepath.Join(dir, "config.json"), openFlags, 0)
-	if err != nil {
-		return nil, fmt.Errorf("config.json: %w", &os.PathError{Op: "open", Path: filepath.Join(dir, "config.json"), Err: err})
-	}
-	file := os.NewFile(uintptr(fd), "config.json")
-	defer file.Close()
-	text, err := readRegular(file, spec.MaxSize)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "config.json"), err)
-	}
-	return bundle.Parse(text)
-}
-
-// filter gets the filter of a profile, from the store if it is there.
-func (r *Result) filter(o *Options, p *profile, config *bundle.Config) (*filter.Filter, error) {
-	kernel, err := runningKernel()
-	if err != nil {
-		return nil, err
-	}
-	capabilities := config.Bounding()
-	if capabilities == nil {
-		capabilities = []string{} // as the runtimes: a process that lists none has none
-	}
-	store, fault := filter.Open(StoreDir(o.Root)) // a store that is nil can be asked, too
-	got, err := store.Filter(filter.Request{
-		Profile:      p.name,
-		Text:         p.text,
-		Seccomp:      p.seccomp,
-		Capabilities: capabilities,
-		Kernel:       kernel,
-		Strict:       o.Strict,
-	})
-	store.Close()
-	if err != nil {
-		return nil, err
-	}
-	if fault = errors.Join(fault, got.Fault); fault != nil {
-		r.warn("%s; the filter was compiled for this container alone", strings.ReplaceAll(fault.Error(), "\n", "; "))
-	}
-	r.Filter = got.Filter
-	maps.Copy(r.Annotations, got.Filter.Annotations())
-	r.Annotations[filter.AnnotationStore] = filter.Miss
-	if got.Hit {
-		r.Annotations[filter.AnnotationStore] = filter.Hit
-	}
-	return got.Filter, nil
-}
-
-// beside looks at the filter that the runtime is going to install itself.
-func (r *Result) beside(f *filter.Filter, p *profile, config *bundle.Config) error {
-	if config.Seccomp() == nil {
-		return nil
-	}
-	if f.Listener != nil {
-		// The kernel refuses a second listener in one process (EBUSY,
-		// kernel/seccomp.c, has_duplicate_listener).
-		both := p.seccomp
-		if !both {
-			var err error
-			if both, err = notifies(config.Seccomp()); err != nil {
-				return err
-			}
-		}
-		if both {
-			return fmt.Errorf("profile %s: has SCMP_ACT_NOTIFY, and so has linux.seccomp, which the runtime installs too: there can be only one listener", p.name)
-		}
-	}
-	if p.seccomp {
-		r.warn("config.json has linux.seccomp, which the runtime installs too: the container has two filters with equal verdicts")
-	} else {
-		r.warn("config.json has linux.seccomp, which the runtime installs too: the container has two filters, and the stricter verdict counts")
-	}
-	return nil
 }
 
 // install attaches the filter.
@@ -367,17 +241,4 @@ func Installable(f *filter.Filter) (install.Filter, error) {
 		flags |= install.NewListener
 	}
 	return install.Filter{Program: f.Program, Flags: flags}, err
-}
-
-// runningKernel returns the version of the running kernel.
-func runningKernel() (spec.KernelVersion, error) {
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		return spec.KernelVersion{}, fmt.Errorf("uname: %w", err)
-	}
-	return spec.ParseKernelVersion(unix.ByteSliceToString(name.Release[:]))
-}
-
-func (r *Result) warn(format string, args ...any) {
-	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 }
