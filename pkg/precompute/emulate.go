@@ -82,12 +82,12 @@ type emulator struct {
 	program  bpf.Program
 	token    uint32
 	stack    []path
-	memories []memory // immutable once another path may see them
+	memories []memory // each as it was left by one instruction; never changed
 	tests    []uint64 // scratch space of chain
 	steps    int
 
-	// The result: where each range starts, and what becomes of it.
-	firsts   []uint32
+	// The result: the ranges, and what becomes of each.
+	firsts   starts
 	outcomes []outcome
 }
 
@@ -195,7 +195,7 @@ func (e *emulator) follow(p path) outcome {
 func (e *emulator) search(p path) path {
 	n, pc := p.a.n, p.pc
 	lo, hi := p.lo+n, p.hi+n // the values of A
-	for {
+	for steps := 0; ; steps++ {
 		in := e.program[pc]
 		from := in.K
 		switch in.Code {
@@ -233,6 +233,7 @@ func (e *emulator) search(p path) path {
 			from++
 		case bpf.JMP | bpf.JGE | bpf.K:
 		default:
+			e.steps += steps
 			p.hi, p.pc = hi-n, pc
 			return p
 		}

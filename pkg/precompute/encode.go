@@ -65,7 +65,7 @@ func DecodeTable(b []byte, p bpf.Program) (*Table, error) {
 	if fail || count == 0 || len(distinct) == 0 {
 		return nil, errEncoding
 	}
-	t.firsts = make([]uint32, count)
+	t.firsts = make(starts, count)
 	t.outcomes = make([]outcome, count)
 	used := make([]bool, len(distinct))
 	for i := range t.firsts {

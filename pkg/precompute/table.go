@@ -3,7 +3,6 @@ package precompute
 import (
 	"fmt"
 	"iter"
-	"math"
 	"sync"
 	"unsafe"
 
@@ -61,7 +60,7 @@ func (o outcome) unpack() Outcome {
 type Table struct {
 	token    uint32
 	program  bpf.Program
-	firsts   []uint32 // ascending, firsts[0] is 0; each range ends before the next
+	firsts   starts
 	outcomes []outcome
 }
 
@@ -109,25 +108,12 @@ func (t *Table) Token() uint32 { return t.token }
 func (t *Table) Lookup(nr uint32) Outcome { return t.lookup(nr).unpack() }
 
 func (t *Table) lookup(nr uint32) outcome {
-	o := t.outcomes[t.find(nr)]
+	o := t.outcomes[t.firsts.find(nr)]
 	if o&flagComputed != 0 {
 		e := emulator{program: t.program, token: t.token}
 		return e.lookup(nr)
 	}
 	return o
-}
-
-// find returns the index of the range that nr is in.
-func (t *Table) find(nr uint32) int {
-	low, high := 0, len(t.firsts)
-	for high-low > 1 {
-		if mid := int(uint(low+high) / 2); t.firsts[mid] <= nr {
-			low = mid
-		} else {
-			high = mid
-		}
-	}
-	return low
 }
 
 // Range is the call numbers from First to Last, both included, with one
@@ -147,20 +133,12 @@ func (t *Table) Ranges() iter.Seq[Range] {
 	return func(yield func(Range) bool) {
 		for i, first := range t.firsts {
 			o := t.outcomes[i]
-			r := Range{First: first, Last: t.last(i), Outcome: o.unpack(), Computed: o&flagComputed != 0}
+			r := Range{First: first, Last: t.firsts.last(i), Outcome: o.unpack(), Computed: o&flagComputed != 0}
 			if !yield(r) {
 				return
 			}
 		}
 	}
-}
-
-// last returns the last number of range i.
-func (t *Table) last(i int) uint32 {
-	if i+1 < len(t.firsts) {
-		return t.firsts[i+1] - 1
-	}
-	return math.MaxUint32
 }
 
 // Why returns the reason why the kernel does not cache o, an Outcome of this
@@ -194,8 +172,8 @@ func (t *Table) Select(first, last uint32, keep func(Outcome) bool) Set {
 // visit calls f for the numbers from first to last in ascending order, for as
 // many with one outcome at a time as the table has together.
 func (t *Table) visit(first, last uint32, f func(lo, hi uint32, o Outcome)) {
-	for i := t.find(first); i < len(t.firsts) && t.firsts[i] <= last; i++ {
-		lo, hi := max(first, t.firsts[i]), min(last, t.last(i))
+	for i := t.firsts.find(first); i < len(t.firsts) && t.firsts[i] <= last; i++ {
+		lo, hi := max(first, t.firsts[i]), min(last, t.firsts.last(i))
 		if t.outcomes[i]&flagComputed == 0 {
 			f(lo, hi, t.outcomes[i].unpack())
 			continue
