@@ -386,3 +386,20 @@ func TestDeterministic(t *testing.T) {
 		}
 	}
 }
+
+// Proofs at the same time do not meet, although they share memory in turn.
+func TestConcurrentProofs(t *testing.T) {
+	for i := range 8 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(uint64(i), 1))
+			for range 20 {
+				p, _ := randomPolicy(r)
+				prog := translate(p)
+				if got, err := Policy(p, prog); err != nil || got.Outcome != Equal {
+					t.Errorf("got %v (%v)", got, err)
+				}
+			}
+		})
+	}
+}
