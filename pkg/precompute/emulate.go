@@ -83,7 +83,7 @@ type emulator struct {
 	token    uint32
 	stack    []path
 	memories []memory // each as it was left by one instruction; never changed
-	tests    []uint64 // scratch space of chain
+	tests    []uint64 // scratch space of ladder
 	steps    int
 
 	// The result: the ranges, and what becomes of each.
@@ -209,9 +209,9 @@ func (e *emulator) search(p path) path {
 				pc = no
 			case lo == hi:
 				pc = yes
-			case e.startsChain(no):
+			case e.startsLadder(no):
 				p.hi, p.pc = hi-n, pc
-				p = e.chain(p)
+				p = e.ladder(p)
 				pc, hi = p.pc, p.hi+n
 			default:
 				if in.K < hi {
@@ -350,77 +350,6 @@ func (p path) settle(v value) value {
 	return v
 }
 
-// arithmetic executes A = A op k and reports whether the result can be told for
-// the whole range, or for the part of it that p is left with.
-func (e *emulator) arithmetic(p path, code uint16, k uint32) (path, bool) {
-	a := p.settle(p.a)
-	switch a.kind {
-	case unknown:
-	case known:
-		a = constant(calculate(code, a.n, k))
-	case number:
-		first, last := p.lo+a.n, p.hi+a.n
-		op := code & bpf.OpMask
-		if op == bpf.SUB && code != bpf.ALU|bpf.NEG {
-			op, k = bpf.ADD, -k
-		}
-		switch {
-		case code == bpf.ALU|bpf.NEG:
-			return p, false
-		case op == bpf.AND:
-			k &^= a.low()
-			varying := varyingBits(first, last)
-			switch zeros := uint8(bits.TrailingZeros32(k & varying)); {
-			case k&varying == 0:
-				a = constant(first & k)
-			case isTop(k, varying):
-				a = value{kind: number, shift: zeros, n: a.n - first&^varying&^k}
-			default:
-				return e.halve(p, k, first, last)
-			}
-		case op == bpf.ADD && k&a.low() == 0:
-			if wrap := -(a.n + k); p.lo < wrap && wrap <= p.hi {
-				// From number wrap on, the sum starts again at 0.
-				e.push(p, numbers{wrap, p.hi}, p.pc)
-				p.hi = wrap - 1
-				return p, true
-			}
-			a.n += k
-		default:
-			return p, false
-		}
-	}
-	p.a = a
-	p.pc++
-	return p, true
-}
-
-// calculate is ALU for two known operands; k is not 0 where code divides.
-func calculate(code uint16, a, k uint32) uint32 {
-	switch code & bpf.OpMask {
-	case bpf.ADD:
-		return a + k
-	case bpf.SUB:
-		return a - k
-	case bpf.MUL:
-		return a * k
-	case bpf.DIV:
-		return a / k
-	case bpf.AND:
-		return a & k
-	case bpf.OR:
-		return a | k
-	case bpf.XOR:
-		return a ^ k
-	case bpf.LSH:
-		return a << (k & 31)
-	case bpf.RSH:
-		return a >> (k & 31)
-	default: // NEG
-		return -a
-	}
-}
-
 // branch executes a jump on A, which is not unknown, and k. It reports whether
 // it could be decided for the whole range, or for the part of it that p is left
 // with.
@@ -502,111 +431,4 @@ func holds(op uint16, a, k uint32) bool {
 func (e *emulator) push(p path, n numbers, pc uint16) {
 	p.numbers, p.pc = n, pc
 	e.stack = append(e.stack, p)
-}
-
-// varyingBits is the mask of the low bits in which the values from first to
-// last differ; they agree in all bits above.
-func varyingBits(first, last uint32) uint32 { return 1<<bits.Len32(first^last) - 1 }
-
-// isTop reports whether k has, of the low bits varying, exactly the upper ones:
-// then it keeps the order of values that agree in the bits above.
-func isTop(k, varying uint32) bool {
-	k &= varying
-	return k != 0 && k|(1<<bits.TrailingZeros32(k)-1) == varying
-}
-
-// halve cuts the range of p, in which A has the values first to last, where the
-// highest differing bit of A changes; both halves execute the same instruction
-// again. It reports false where it would take too many cuts until k, the
-// instruction's mask, tells nothing apart anymore.
-func (e *emulator) halve(p path, k, first, last uint32) (path, bool) {
-	varying := varyingBits(first, last)
-	pieces := 1
-	for v := varying; k&v != 0 && !isTop(k, v); v >>= 1 {
-		if pieces *= 2; pieces > maxPieces {
-			return p, false
-		}
-	}
-	middle := last &^ (varying >> 1)
-	e.push(p, numbers{p.lo + (middle - first), p.hi}, p.pc)
-	p.hi = p.lo + (middle - first) - 1
-	return p, true
-}
-
-// startsChain reports whether a long run of comparisons for equality begins at
-// instruction pc: one that chain is faster for than branch.
-func (e *emulator) startsChain(pc uint16) bool {
-	for range 8 {
-		in := e.program[pc]
-		if in.Code != bpf.JMP|bpf.JEQ|bpf.K {
-			return false
-		}
-		pc += 1 + uint16(in.Jf)
-	}
-	return true
-}
-
-// chain executes a whole run of comparisons for equality, each at the false
-// branch of the one before, as linear programs consist of: one by one they
-// would cut the range into ever more parts that each go through the rest.
-func (e *emulator) chain(p path) path {
-	// A test is number<<32 | position<<16 | target.
-	e.tests = e.tests[:0]
-	end := p.pc
-	ascending, descending := true, true
-walk:
-	for position := uint64(0); ; position++ {
-		in := e.program[end]
-		switch {
-		case in.Code == bpf.JMP|bpf.JA:
-			end += 1 + uint16(in.K)
-		case in.Code == bpf.LD|bpf.W|bpf.ABS && in.K == bpf.OffNr && p.a.n == 0:
-			end++ // A has it already
-		case in.Code == bpf.JMP|bpf.JEQ|bpf.K:
-			if nr := in.K - p.a.n; p.lo <= nr && nr <= p.hi {
-				test := uint64(nr)<<32 | position<<16 | uint64(end+1+uint16(in.Jt))
-				if n := len(e.tests); n > 0 {
-					ascending = ascending && e.tests[n-1] < test
-					descending = descending && e.tests[n-1] > test
-				}
-				e.tests = append(e.tests, test)
-			}
-			end += 1 + uint16(in.Jf)
-		default:
-			e.steps += int(position)
-			break walk
-		}
-	}
-	switch {
-	case ascending:
-	case descending:
-		slices.Reverse(e.tests)
-	default:
-		slices.Sort(e.tests)
-	}
-	// Of several tests of one number the first counts.
-	e.tests = slices.CompactFunc(e.tests, func(a, b uint64) bool { return a>>32 == b>>32 })
-
-	// From the highest number down, push the numbers tested for and the gaps
-	// between them; p goes on with what is left, the lowest.
-	for i := len(e.tests) - 1; i >= 0; i-- {
-		last, target := uint32(e.tests[i]>>32), uint16(e.tests[i])
-		first := last
-		for i > 0 && uint32(e.tests[i-1]>>32) == first-1 && uint16(e.tests[i-1]) == target {
-			first--
-			i--
-		}
-		if last < p.hi {
-			e.push(p, numbers{last + 1, p.hi}, end)
-		}
-		p.hi = last
-		if first == p.lo {
-			p.pc = target
-			return p
-		}
-		e.push(p, numbers{first, last}, target)
-		p.hi = first - 1
-	}
-	p.pc = end
-	return p
 }
