@@ -2,11 +2,8 @@ package main
 
 import (
 	"maps"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -42,9 +39,7 @@ What was done can be read with "seccomp-hook state ID".
 				return err
 			}
 			defer done()
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
-			defer stop()
-			result, err := hook.Run(ctx, cmd.InOrStdin(), o)
+			result, err := hook.Run(cmd.Context(), cmd.InOrStdin(), o)
 			if err != nil {
 				if !l.toStderr() { // which gets the error anyhow
 					log.WithField("hook", name).Error(err)
