@@ -104,6 +104,32 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+// TestInspectManyFilters looks at more filters than are read at a time.
+func TestInspectManyFilters(t *testing.T) {
+	const filters = 200
+	p := newPuppet(t)
+	for i := range filters {
+		flags := precompute.Flags(0)
+		if i >= filters-2 {
+			flags = precompute.FlagLog
+		}
+		p.must(p.install(bpf.Program{bpf.Load(bpf.OffNr), bpf.Jump(bpf.JEQ, uint32(i), 0, 1), bpf.Ret(bpf.Errno(1)), bpf.Ret(bpf.RetAllow)}, uint64(flags)))
+	}
+	p.settle()
+	in, err := live.Inspect(p.tid, live.InspectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(in.Filters) != filters || !in.Cache.Agrees {
+		t.Errorf("%d filters, cache %+v", len(in.Filters), in.Cache)
+	}
+	for i, f := range in.Filters {
+		if (len(f.Flags) > 0) != (i >= filters-2) || f.Index != i {
+			t.Errorf("filter %d: %+v", i, f)
+		}
+	}
+}
+
 // TestInspectWithoutFilters looks at this very process's parent, which has
 // none.
 func TestInspectWithoutFilters(t *testing.T) {

@@ -128,12 +128,13 @@ func (in *Inspection) readCache(predicted precompute.Cache) {
 		in.Cache.Unavailable = err.Error()
 		return
 	}
-	if state.Count != len(in.Filters) || len(state.Filters) != len(in.Filters) {
-		in.Cache.Unavailable = fmt.Sprintf("the filters changed meanwhile, or are more than %d", maxFilters)
+	if state.Count != len(in.Filters) {
+		in.Cache.Unavailable = "the filters changed meanwhile"
 		return
 	}
+	older := len(in.Filters) - len(state.Filters) // more than a Reader reads
 	for i, f := range state.Filters {
-		in.Filters[i].Flags = f.flags()
+		in.Filters[older+i].Flags = f.flags()
 	}
 	cache, _ := state.Cache()
 	for _, d := range predicted.Diff(cache) {
