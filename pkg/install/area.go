@@ -26,9 +26,9 @@ const addressSpace = 1 << 47
 func (a Area) check() error {
 	switch {
 	case a.Start >= a.End:
-		return fmt.Errorf("install: area %s is empty", a)
+		return fmt.Errorf("area %s is empty", a)
 	case a.End > addressSpace:
-		return fmt.Errorf("install: area %s ends past the address space, %#x", a, uint64(addressSpace))
+		return fmt.Errorf("area %s ends past the address space, %#x", a, uint64(addressSpace))
 	}
 	return nil
 }
@@ -123,11 +123,11 @@ func parseMappings(text string) ([]mapping, error) {
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		if len(fields) < 5 {
-			return nil, fmt.Errorf("install: maps: line %q", line)
+			return nil, fmt.Errorf("maps: line %q", line)
 		}
 		area, isArea, _ := parseArea(fields[0]) // [vsyscall] is past the address space
 		if !isArea {
-			return nil, fmt.Errorf("install: maps: line %q", line)
+			return nil, fmt.Errorf("maps: line %q", line)
 		}
 		m := mapping{Area: area, executable: strings.Contains(fields[1], "x")}
 		if len(fields) > 5 {
@@ -145,7 +145,7 @@ func (a *Areas) resolve(maps []mapping, entry uint64) (Area, error) {
 	if a.text {
 		i := slices.IndexFunc(maps, func(m mapping) bool { return m.executable && m.Start <= entry && entry < m.End })
 		if i < 0 {
-			return Area{}, fmt.Errorf("install: areas: no executable mapping has the entry point, %#x", entry)
+			return Area{}, fmt.Errorf("areas: no executable mapping has the entry point, %#x", entry)
 		}
 		areas = append(areas, maps[i].Area)
 	}
@@ -157,16 +157,16 @@ func (a *Areas) resolve(maps []mapping, entry uint64) (Area, error) {
 			}
 		}
 		if len(found) != 1 {
-			return Area{}, fmt.Errorf("install: areas: %d executable mappings are named %s, instead of one", len(found), name)
+			return Area{}, fmt.Errorf("areas: %d executable mappings are named %s, instead of one", len(found), name)
 		}
 		areas = append(areas, found[0])
 	}
 	if err := joinable(areas); err != nil {
-		return Area{}, fmt.Errorf("install: areas: %w", err)
+		return Area{}, fmt.Errorf("areas: %w", err)
 	}
 	for i := 1; i < len(areas); i++ {
 		if areas[i].Start != areas[i-1].End {
-			return Area{}, fmt.Errorf("install: areas: %s and %s have a gap between them, and the kernel takes one area", areas[i-1], areas[i])
+			return Area{}, fmt.Errorf("areas: %s and %s have a gap between them, and the kernel takes one area", areas[i-1], areas[i])
 		}
 	}
 	one := Area{areas[0].Start, areas[len(areas)-1].End}

@@ -60,7 +60,7 @@ func armAtExec(pid int, areas *Areas) (*Area, error) {
 		return nil, err
 	}
 	if abi.word == 4 && area.End > 1<<32 {
-		return nil, fmt.Errorf("install: area %s ends past the address space of a 32-bit program", area)
+		return nil, fmt.Errorf("area %s ends past the address space of a 32-bit program", area)
 	}
 	if vdso := vector[atSysinfoEHDR]; vdso != 0 && (vdso < area.Start || vdso >= area.End) {
 		// The vDSO makes real calls where it cannot answer itself, and those

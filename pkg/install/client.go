@@ -38,7 +38,11 @@ func dial(target int) (c client, remote, pidfd int, err error) {
 // installer's, or wraps ErrLost. wantListener says whether the answer must
 // bring a listener.
 func (c *client) ask(o *order, wantListener bool) (*Result, error) {
-	if err := send(c.socket, o.encode(), -1); err != nil {
+	outcome := -1
+	if o.Outcome != nil {
+		outcome = int(o.Outcome.Fd())
+	}
+	if err := send(c.socket, o.encode(), outcome); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrLost, err)
 	}
 	message, listener, err := receive(c.socket)

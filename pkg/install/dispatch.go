@@ -51,7 +51,7 @@ func (d *Dispatch) mode() uint64 {
 func (d *Dispatch) check() error {
 	if !d.On {
 		if *d != (Dispatch{}) {
-			return errors.New("install: dispatch: off, but with an area or a selector")
+			return errors.New("dispatch off, but with an area or a selector")
 		}
 		return nil
 	}
@@ -61,6 +61,13 @@ func (d *Dispatch) check() error {
 // Arm sets the dispatch of the calling thread; the goroutine must be locked to
 // it.
 func (d Dispatch) Arm() error {
+	if err := d.set(); err != nil {
+		return fmt.Errorf("install: dispatch: %w", err)
+	}
+	return nil
+}
+
+func (d *Dispatch) set() error {
 	if err := d.check(); err != nil {
 		return err
 	}
@@ -74,9 +81,9 @@ func dispatchError(request string, errno unix.Errno) error {
 	case 0:
 		return nil
 	case unix.EINVAL, unix.EIO: // an unknown prctl, an unknown ptrace request
-		return fmt.Errorf("install: %s: %w (%w)", request, ErrNoDispatch, errno)
+		return fmt.Errorf("%s: %w (%w)", request, ErrNoDispatch, errno)
 	default:
-		return fmt.Errorf("install: %s: %w", request, errno)
+		return fmt.Errorf("%s: %w", request, errno)
 	}
 }
 
@@ -98,7 +105,7 @@ func (d *Dispatch) arm(tid int) error {
 	}
 	got, err := dispatchOf(tid)
 	if err == nil && got != *d {
-		err = fmt.Errorf("install: dispatch: the kernel has %+v instead of %+v", got, *d)
+		err = fmt.Errorf("dispatch: the kernel has %+v instead of %+v", got, *d)
 	}
 	return err
 }

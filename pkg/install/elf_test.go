@@ -40,6 +40,30 @@ var (
 	}
 )
 
+// strayCall64 makes the denied call from its text, then getpid from a page that
+// it maps for it, and exits with the errno of the former.
+var strayCall64 = []byte{
+	0xb8, denied, 0, 0, 0, // mov $denied, %eax
+	0x48, 0xc7, 0xc7, 0xff, 0xff, 0xff, 0xff, // mov $-1, %rdi
+	0x0f, 0x05, // syscall
+	0xf7, 0xd8, // neg %eax
+	0x41, 0x89, 0xc4, // mov %eax, %r12d
+	0xb8, 9, 0, 0, 0, // mov $mmap, %eax
+	0x31, 0xff, // xor %edi, %edi
+	0xbe, 0, 0x10, 0, 0, // mov $4096, %esi
+	0xba, 7, 0, 0, 0, // mov $PROT_READ|PROT_WRITE|PROT_EXEC, %edx
+	0x41, 0xba, 0x22, 0, 0, 0, // mov $MAP_PRIVATE|MAP_ANONYMOUS, %r10d
+	0x49, 0xc7, 0xc0, 0xff, 0xff, 0xff, 0xff, // mov $-1, %r8
+	0x45, 0x31, 0xc9, // xor %r9d, %r9d
+	0x0f, 0x05, // syscall
+	0x48, 0xb9, 0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3, // movabs $"mov $getpid, %eax; syscall; ret", %rcx
+	0x48, 0x89, 0x08, // mov %rcx, (%rax)
+	0xff, 0xd0, // call *%rax
+	0x44, 0x89, 0xe7, // mov %r12d, %edi
+	0xb8, 231, 0, 0, 0, // mov $exit_group, %eax
+	0x0f, 0x05, // syscall
+}
+
 const loadAddress = 0x10000
 
 // elf64 wraps code into a static x86_64 executable.

@@ -39,7 +39,7 @@ func FollowHere(pid int, r ExecRequest, attached func(*Result) error, entered fu
 }
 
 func here(o *order, attached func(*Result) error, entered func(pid int) error) error {
-	s := &session{order: o, begin: time.Now(), entered: entered}
+	s := &session{order: o, begin: time.Now(), entered: entered, outcome: o.Outcome}
 	s.deliver = func(r *Result, listener int) error {
 		if listener >= 0 {
 			r.Listener = listenerFile(listener)

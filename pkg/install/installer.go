@@ -58,6 +58,13 @@ type Request struct {
 	// Runtimes are the file names of the runtimes that init may run; default
 	// runc and crun.
 	Runtimes []string
+	// Dispatch, where not nil, are the areas from which the container's
+	// program may make system calls (Dispatch, the type). They are resolved
+	// and armed when it has been executed; if that fails, it is killed.
+	Dispatch *Areas
+	// Outcome, where not nil, is where the installer writes an Outcome when
+	// init has executed the container's program. The caller keeps it.
+	Outcome *os.File
 }
 
 // Result is what the kernel and the installer say of an installation.

@@ -80,6 +80,8 @@ var acts = map[string]func(){
 	"blocked":  actBlocked,
 	"children": actChildren,
 	"program":  actProgram,
+	"vdso":     actVDSO,
+	"armed":    actArmed,
 
 	"runtime":        actRuntime,
 	"followed":       actFollowed,
@@ -120,10 +122,12 @@ func self(field string) string {
 }
 
 // Where a victim's environment has these, it sets no_new_privs; executes that
-// file instead of the program act; becomes that user before.
+// file instead of the test binary, or as another act than program; becomes that
+// user before.
 const (
 	noNewPrivsVariable = "TEST_NO_NEW_PRIVS"
 	executeVariable    = "TEST_EXECUTE"
+	actVariable        = "TEST_ACT"
 	userVariable       = "TEST_USER"
 )
 
@@ -149,7 +153,11 @@ func execProgram() {
 	if p := os.Getenv(executeVariable); p != "" {
 		path = p
 	}
-	fmt.Println("exec:", unix.Exec(path, []string{"program"}, os.Environ()))
+	act := "program"
+	if a := os.Getenv(actVariable); a != "" {
+		act = a
+	}
+	fmt.Println("exec:", unix.Exec(path, []string{act}, os.Environ()))
 }
 
 // actInit makes the denied call and executes the program.

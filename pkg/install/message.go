@@ -76,6 +76,7 @@ func (d *decoder) done() error {
 }
 
 // order is a request on its way to the installer.
+// Its Outcome goes beside it, as a descriptor.
 type order struct {
 	pid       int // the process to seize
 	container int // 0: pid is a container's init; else, pid is going to enter the container of this init
@@ -96,6 +97,11 @@ func (o *order) encode() []byte {
 	for _, name := range o.Runtimes {
 		e.string(name)
 	}
+	areas := ""
+	if o.Dispatch != nil {
+		areas = o.Dispatch.String()
+	}
+	e.string(areas)
 	return e
 }
 
@@ -112,8 +118,15 @@ func decodeOrder(b []byte) (*order, error) {
 	for n := d.word(); n > 0 && !d.bad; n-- {
 		o.Runtimes = append(o.Runtimes, d.string())
 	}
+	areas := d.string()
 	if err := d.done(); err != nil {
 		return nil, err
+	}
+	if areas != "" {
+		var err error
+		if o.Dispatch, err = ParseAreas(areas); err != nil {
+			return nil, err
+		}
 	}
 	if err := o.Filter.Program.UnmarshalBinary(raw); err != nil {
 		return nil, err

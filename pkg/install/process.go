@@ -187,10 +187,10 @@ func (p *process) threads() (tids []int, complete bool, err error) {
 
 // Entries of the auxiliary vector (<linux/auxvec.h>).
 const (
-	atIgnore     = 1
-	atBase       = 7  // where the program's interpreter, the dynamic linker, is
-	atEntry      = 9  // the program's entry point
-	atSysinfo    = 32 // i386: the vDSO's entry for system calls
+	atIgnore      = 1
+	atBase        = 7  // where the program's interpreter, the dynamic linker, is
+	atEntry       = 9  // the program's entry point
+	atSysinfo     = 32 // i386: the vDSO's entry for system calls
 	atSysinfoEHDR = 33 // where the vDSO is
 )
 

@@ -28,12 +28,15 @@ func Serve() int {
 	}
 	s := &session{deliver: answerHook}
 	s.at(StepStart)
-	message, _, err := receive(socketFD)
+	message, outcome, err := receive(socketFD)
 	if err != nil {
 		return 1
 	}
 	if len(message) == 0 {
 		return 0 // the hook has nothing to install
+	}
+	if outcome >= 0 {
+		s.outcome = os.NewFile(uintptr(outcome), "outcome")
 	}
 	if err := s.serve(message); err != nil {
 		// The hook may have had its answer, and be gone.
@@ -69,6 +72,8 @@ type session struct {
 	// entered, where there is one, is told of a process that is about to be
 	// let go of. An error kills it.
 	entered func(pid int) error
+	// outcome, where there is one, is where the Outcome goes.
+	outcome *os.File
 	// stays says whether a process that has executed a program keeps its
 	// filter suspended.
 	stays func(pid int) bool

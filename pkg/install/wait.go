@@ -59,20 +59,46 @@ func (s *session) executed(pid int) (letGo bool, err error) {
 		return false, nil
 	}
 	s.at(StepExec)
-	if s.mode == ModeExec {
-		err = s.attachAtExec(pid)
-	} else if _, missing := filterLength(pid, 0); missing != nil {
-		err = fmt.Errorf("process %d at its exec: %w (%w)", pid, ErrUnfiltered, missing)
+	outcome := Outcome{PID: pid}
+	area, err := s.complete(pid)
+	if err == nil {
+		outcome.Area = area
+	} else {
+		outcome.Err = &Error{Step: s.step, PID: pid, Err: err}
+		_ = unix.Kill(pid, unix.SIGKILL) // it is stopped, so the number is its own
 	}
-	if err == nil && s.entered != nil {
-		err = s.entered(pid)
+	if pid == s.order.pid && s.outcome != nil {
+		// Nobody is left who could be told that this cannot be written.
+		_, _ = fmt.Fprintln(s.outcome, &outcome)
 	}
 	if err != nil {
-		_ = unix.Kill(pid, unix.SIGKILL) // it is stopped, so the number is its own
 		return false, nil
 	}
 	s.at(StepRelease)
 	return true, nil
+}
+
+// complete gives a process that has executed a program of the container what
+// it does not have yet.
+func (s *session) complete(pid int) (*Area, error) {
+	if s.mode == ModeExec {
+		if err := s.attachAtExec(pid); err != nil {
+			return nil, err
+		}
+	} else if _, err := filterLength(pid, 0); err != nil {
+		return nil, fmt.Errorf("%w (%w)", ErrUnfiltered, err)
+	}
+	var area *Area
+	if pid == s.order.pid && s.order.Dispatch != nil {
+		var err error
+		if area, err = armAtExec(pid, s.order.Dispatch); err != nil {
+			return nil, err
+		}
+	}
+	if s.entered != nil {
+		return area, s.entered(pid)
+	}
+	return area, nil
 }
 
 // attachAtExec attaches the filter to a process that has just executed a
@@ -83,12 +109,11 @@ func (s *session) attachAtExec(pid int) error {
 	if err := s.toCallStop(pid); err != nil {
 		return err
 	}
-	dir, err := unix.Open("/proc/"+strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	p, err := openTracee(pid)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(dir)
-	p := &process{pid: pid, dir: dir, pidfd: s.process.pidfd}
+	defer unix.Close(p.dir)
 	in, err := s.inject(p, pid)
 	if err != nil {
 		return err
