@@ -14,16 +14,48 @@ import (
 // rules reads an object for one call at a time, without any order among the
 // rules: the third opinion. It shares nothing with pkg/spec.
 type rules struct {
-	object *specs.LinuxSeccomp
-	native *arch.Arch
-	archs  []*arch.Arch
+	object  *specs.LinuxSeccomp
+	native  *arch.Arch
+	archs   []*arch.Arch
+	highest map[*arch.Arch]uint32 // number that is named, 0 for none
+	about   map[string][]use      // the rules for a call, in order
+}
+
+// use is a rule for a call; which is not 0 where the rule is for one that the
+// call multiplexes.
+type use struct {
+	rule  *specs.LinuxSyscall
+	which uint32
 }
 
 func newRules(object *specs.LinuxSeccomp, native *arch.Arch) *rules {
-	m := &rules{object: object, native: native, archs: []*arch.Arch{native}}
+	m := &rules{
+		object: object, native: native, archs: []*arch.Arch{native},
+		highest: map[*arch.Arch]uint32{}, about: map[string][]use{},
+	}
 	for _, name := range object.Architectures {
 		if a, ok := arch.ByOCI(string(name)); ok && !slices.Contains(m.archs, a) {
 			m.archs = append(m.archs, a)
+		}
+	}
+	behind := map[string]arch.Companion{}
+	for _, c := range arch.Companions() {
+		behind[c.Call.Name()] = c
+	}
+	for i := range object.Syscalls {
+		rule := &object.Syscalls[i]
+		for _, name := range rule.Names {
+			m.about[name] = append(m.about[name], use{rule, 0})
+			c, multiplexed := behind[name]
+			if multiplexed {
+				via := c.Via.Name()
+				m.about[via] = append(m.about[via], use{rule, c.Which})
+			}
+			for _, a := range m.archs {
+				if nr, ok := a.Number(name); ok && !(a.Multiplexed && multiplexed) {
+					m.highest[a] = max(m.highest[a], nr)
+				}
+			}
 		}
 	}
 	return m
@@ -54,24 +86,20 @@ func (m *rules) verdicts(d *bpf.Data) []bpf.Return {
 	}
 	fallback := value(m.object.DefaultAction, m.object.DefaultErrnoRet)
 	var list []bpf.Return
-	name := a.CallName(d.Nr)
-	for i := range m.object.Syscalls {
-		rule := &m.object.Syscalls[i]
-		ret := value(rule.Action, rule.ErrnoRet)
-		if ret == fallback || name == "" {
-			continue
-		}
-		for _, n := range rule.Names {
-			switch which := behind(a, name, n); {
-			case n == name && len(rule.Args) == 0:
-				return []bpf.Return{ret} // the first unconditional rule wins
-			case n == name && applies(rule.Args, a, d, nil):
+	for _, u := range m.about[a.CallName(d.Nr)] {
+		ret := value(u.rule.Action, u.rule.ErrnoRet)
+		switch {
+		case ret == fallback:
+		case u.which == 0 && len(u.rule.Args) == 0:
+			return []bpf.Return{ret} // the first unconditional rule wins
+		case u.which == 0:
+			if applies(u.rule.Args, a, d, nil) {
 				list = append(list, ret)
-			case which != 0:
-				first := specs.LinuxSeccompArg{Index: 0, Value: uint64(which), Op: specs.OpEqualTo}
-				if applies(rule.Args, a, d, &first) {
-					list = append(list, ret)
-				}
+			}
+		case a.Multiplexed:
+			first := specs.LinuxSeccompArg{Index: 0, Value: uint64(u.which), Op: specs.OpEqualTo}
+			if applies(u.rule.Args, a, d, &first) {
+				list = append(list, ret)
 			}
 		}
 	}
@@ -117,35 +145,12 @@ func (m *rules) beyond(d *bpf.Data) bool {
 			a.Name == "x32" && d.Nr&arch.X32Bit == 0:
 			continue
 		}
-		var most uint32
-		for _, name := range m.names() {
-			if nr, ok := a.Number(name); ok && !(a.Multiplexed && isCompanion(name)) {
-				most = max(most, nr)
-			}
-		}
+		most := m.highest[a]
 		if most > 0 && (d.Nr > most || d.Nr == 0 && (a.Name == "s390" || a.Name == "s390x")) {
 			return true
 		}
 	}
 	return false
-}
-
-func isCompanion(name string) bool {
-	return slices.ContainsFunc(arch.Companions(), func(c arch.Companion) bool { return c.Call.Name() == name })
-}
-
-// behind returns the first argument with which the multiplexer name does what
-// the call n does, 0 where it does not.
-func behind(a *arch.Arch, name, n string) uint32 {
-	if !a.Multiplexed {
-		return 0
-	}
-	for _, c := range arch.Companions() {
-		if c.Via.Name() == name && c.Call.Name() == n {
-			return c.Which
-		}
-	}
-	return 0
 }
 
 // applies reports whether a rule's conditions hold; first takes the place of
