@@ -35,12 +35,12 @@ func publish(root string, state *specs.State, f *filter.Filter) error {
 	if err := os.MkdirAll(root, 0o711); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	err = os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		// What an earlier container of this id has left must not outlive a
+		// fault halfway: state.json goes first and comes last.
+		err = forget(dir)
 	}
-	// What an earlier container of this id has left must not outlive a fault
-	// halfway: state.json goes first and comes last.
-	err = forget(dir)
 	if err == nil && f != nil {
 		var stored []byte
 		if stored, err = f.MarshalBinary(); err == nil {
@@ -55,12 +55,7 @@ func publish(root string, state *specs.State, f *filter.Filter) error {
 
 // write makes a file whole: a reader sees all of it or nothing.
 func write(dir, name string, text []byte) error {
-	temporary := filepath.Join(dir, "."+name)
-	// O_NOFOLLOW and O_EXCL: nobody else can write here, but a file that a
-	// killed hook has left can be there.
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
+	temporary := filepath.Join(dir, "."+name) // what a killed hook has left, publish has removed
 	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err

@@ -463,3 +463,18 @@ func TestDecideOnNothing(t *testing.T) {
 		t.Error("decided on a malformed profile")
 	}
 }
+
+// BenchmarkRun is a start from the store, without the installer: what the hook
+// itself adds to it.
+func BenchmarkRun(b *testing.B) {
+	dir := b.TempDir()
+	must(b, os.WriteFile(filepath.Join(dir, "config.json"), []byte(plainConfig), 0o600))
+	state := fmt.Sprintf(`{"id":"c1","pid":%d,"bundle":%q}`, os.Getpid(), dir)
+	o := Options{Root: filepath.Join(dir, "run"), DefaultProfile: "builtin:docker"}
+	start := func(int) (installer, error) { return new(fakeInstaller), nil }
+	for b.Loop() {
+		if _, err := run(b.Context(), strings.NewReader(state), o, start); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
