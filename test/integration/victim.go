@@ -67,7 +67,7 @@ func (v Victim) Path(t testing.TB) string {
 		"-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pic", "-no-pie", "-O1", "-Wall", "-Wextra", "-Werror",
 		"-Wl,-z,noexecstack", "-o", path,
 	}, strings.Fields(v.Flags)...)
-	MustCommand(t, "gcc", append(args, filepath.Join("testdata/victims", v.Source))...)
+	MustCommand(t, "gcc", append(args, filepath.Join(Root(t), "test/integration/testdata/victims", v.Source))...)
 	victims.built[v] = path
 	return path
 }

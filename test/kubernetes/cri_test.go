@@ -1,0 +1,110 @@
+//go:build integration
+
+package kubernetes
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"seccomp-hook/test/integration"
+)
+
+func TestMain(m *testing.M) { integration.Main(m) }
+
+var (
+	runtimeDefault = &cri.SecurityProfile{ProfileType: cri.SecurityProfile_RuntimeDefault}
+	unconfined     = &cri.SecurityProfile{ProfileType: cri.SecurityProfile_Unconfined}
+)
+
+func localhost(file string) *cri.SecurityProfile {
+	return &cri.SecurityProfile{ProfileType: cri.SecurityProfile_Localhost, LocalhostRef: file}
+}
+
+func sandbox(profile *cri.SecurityProfile) *cri.LinuxSandboxSecurityContext {
+	return &cri.LinuxSandboxSecurityContext{Seccomp: profile}
+}
+
+func container(profile *cri.SecurityProfile) *cri.LinuxContainerSecurityContext {
+	return &cri.LinuxContainerSecurityContext{Seccomp: profile}
+}
+
+// look prints what a process sees of its filter, and makes a call that
+// containerd's profile denies: personality(2) with ADDR_NO_RANDOMIZE.
+var look = []string{"/bin/probe", "status", "call", "135", "0x0040000"}
+
+// want compares what look printed.
+func want(t *testing.T, r integration.Result, filtered bool, errno syscall.Errno) {
+	t.Helper()
+	mode, filters := "0", "0"
+	if filtered {
+		mode, filters = "2", "1"
+	}
+	if got := r.Lines(); r.Code != 0 || got["Seccomp"] != mode || got["Seccomp_filters"] != filters || got["call 135"] != strconv.Itoa(-int(errno)) {
+		t.Errorf("want Seccomp %s, Seccomp_filters %s, personality: %v; have %s", mode, filters, errno, r)
+	}
+}
+
+// profile writes a profile under which personality fails with EIO.
+func profile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "profile.json")
+	must(t, os.WriteFile(file, []byte(`{
+		"defaultAction": "SCMP_ACT_ALLOW",
+		"syscalls": [{"names": ["personality"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5}]
+	}`), 0o644))
+	return file
+}
+
+// TestCRI runs pods as the kubelet does.
+func TestCRI(t *testing.T) {
+	n := startNode(t)
+
+	t.Run("profiles", func(t *testing.T) {
+		p := n.runPod(t, sandbox(runtimeDefault))
+		// Several containers of one pod, and of one shim, each with its own.
+		for _, tc := range []struct {
+			name     string
+			profile  *cri.SecurityProfile
+			filtered bool
+			errno    syscall.Errno
+		}{
+			{"default", runtimeDefault, true, syscall.EPERM},
+			{"localhost", localhost(profile(t)), true, syscall.EIO},
+			{"unconfined", unconfined, false, 0},
+		} {
+			t.Run(tc.name, func(t *testing.T) {
+				p := *p
+				p.t = t
+				want(t, p.output(tc.name+"-look", p.container(tc.name+"-look", container(tc.profile), look...)), tc.filtered, tc.errno)
+				id := p.container(tc.name, container(tc.profile), "/bin/sleep", "infinity")
+				want(t, p.exec(id, look...), tc.filtered, tc.errno)
+				if r := p.exec(id, "/bin/sh", "-c", "exit 3"); r.Code != 3 {
+					t.Error(r)
+				}
+			})
+		}
+	})
+
+	t.Run("privileged", func(t *testing.T) {
+		p := n.runPod(t, &cri.LinuxSandboxSecurityContext{Privileged: true})
+		security := container(nil)
+		security.Privileged = true
+		id, err := p.tryContainer("privileged", security, "/bin/sleep", "infinity")
+		if err != nil {
+			t.Skip("this machine's root has not all capabilities, and a privileged container gets all: ", err)
+		}
+		want(t, p.exec(id, look...), false, 0)
+	})
+
+	t.Run("no such profile", func(t *testing.T) {
+		p := n.runPod(t, sandbox(unconfined))
+		if id, err := p.tryContainer("absent", container(localhost("/nonexistent.json")), "/bin/true"); err == nil {
+			t.Errorf("container %s started", id)
+		}
+	})
+}

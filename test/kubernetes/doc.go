@@ -1,0 +1,3 @@
+// Package kubernetes holds the tests of what Kubernetes meets: the shim behind
+// containerd's CRI, spoken to as the kubelet does, and the deployment files.
+package kubernetes
