@@ -74,18 +74,30 @@ var sizes = []struct{ major, minor, size int }{
 	{5, 11, 442}, // epoll_pwait2
 }
 
-// The tables of each native architecture by its AUDIT_ARCH_* token.
+// kernelTables has the tables of each native architecture, by its AUDIT_ARCH_*
+// token. mips and m68k have none.
 var kernelTables = map[uint32][]KernelTable{
-	tokenX86_64: {{Name: "x86_64", Token: tokenX86_64}, {Name: "ia32", Token: 0x40000003}},
-	0xc00000b7:  {{Name: "aarch64", Token: 0xc00000b7}, {Name: "arm", Token: 0x40000028}},
+	tokenX86_64: {{Name: "x86_64", Token: tokenX86_64}, {Name: "ia32", Token: tokenI386}},
+	tokenI386:   {{Name: "ia32", Token: tokenI386}},
+	0xc00000b7:  {{Name: "aarch64", Token: 0xc00000b7}, {Name: "arm", Token: tokenArm}},
+	tokenArm:    {{Name: "arm", Token: tokenArm}},
 	0xc0000015:  {{Name: "ppc64le", Token: 0xc0000015}, {Name: "ppcle", Token: 0x40000014}},
 	0x80000015:  {{Name: "ppc64", Token: 0x80000015}, {Name: "ppc", Token: 0x00000014}},
+	0x00000014:  {{Name: "ppc", Token: 0x00000014}},
 	0x80000016:  {{Name: "s390x", Token: 0x80000016}, {Name: "s390", Token: 0x00000016}},
 	0xc00000f3:  {{Name: "riscv64", Token: 0xc00000f3}},
 	0xc0000102:  {{Name: "loongarch64", Token: 0xc0000102}},
+	0x8000000f:  {{Name: "parisc64", Token: 0x8000000f}, {Name: "parisc", Token: 0x0000000f}},
+	0x0000000f:  {{Name: "parisc", Token: 0x0000000f}},
+	0x4000002a:  {{Name: "sh", Token: 0x4000002a}},
+	0x0000002a:  {{Name: "sh", Token: 0x0000002a}},
 }
 
-const tokenX86_64 = 0xc000003e
+const (
+	tokenX86_64 = 0xc000003e
+	tokenI386   = 0x40000003
+	tokenArm    = 0x40000028
+)
 
 // KernelFor returns what is known of the kernel of that release, "6.12" or as
 // uname(2) has it, with native as its AUDIT_ARCH_* token. The tables of x86
@@ -114,6 +126,10 @@ func KernelFor(release string, native uint32) (Kernel, error) {
 	k.Tables = slices.Clone(tables)
 	for i := range k.Tables {
 		k.Tables[i].Size = size
+	}
+	if native == tokenArm {
+		// It must fit the immediate of an instruction (scripts/syscallnr.sh).
+		k.Tables[0].Size = (size + 3) &^ 3
 	}
 	if native == tokenX86_64 {
 		// uretprobe came with 6.11, its place before the filters with 6.14 and

@@ -42,6 +42,8 @@ func TestKernels(t *testing.T) {
 		{"7.2", x86_64, "7.2 (x86_64 470, ia32 470)", []uint32{335, 336}},
 		{"6.12", 0xc00000b7, "6.12 (aarch64 463, arm 463)", nil},
 		{"6.12", 0xc00000f3, "6.12 (riscv64 463)", nil},
+		{"6.12", 0x40000028, "6.12 (arm 464)", nil},
+		{"6.18", i386, "6.18 (ia32 470)", nil},
 	} {
 		k, err := precompute.KernelFor(test.release, test.native)
 		if err != nil || k.String() != test.want || !reflect.DeepEqual(k.Tables[0].Always, test.always) {
