@@ -4,7 +4,9 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -289,6 +291,25 @@ func TestHookCapabilities(t *testing.T) {
 			t.Errorf("with %q: %s\n%s", capabilities, got, h.logged())
 		}
 	}
+}
+
+// TestHookUserNamespace: a container with a user namespace of its own, where
+// root is nobody outside.
+func TestHookUserNamespace(t *testing.T) {
+	const base = 100000
+	EachRuntime(t, func(t *testing.T, rt Runtime) {
+		h := newHooked(t, "createRuntime", "deny.json", WithVictim(Probe, append([]string{"status"}, call(nrUnshare)...)...))
+		h.Spec.Linux.Namespaces = append(h.Spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+		mapping := []specs.LinuxIDMapping{{ContainerID: 0, HostID: base, Size: 65536}}
+		h.Spec.Linux.UIDMappings, h.Spec.Linux.GIDMappings = mapping, mapping
+		must(t, filepath.WalkDir(filepath.Join(h.Dir, "rootfs"), func(path string, _ fs.DirEntry, err error) error {
+			return errors.Join(err, os.Lchown(path, base, base))
+		}))
+		got := h.Run(rt)
+		if lines := got.Lines(); got.Code != 0 || lines["Seccomp_filters"] != "1" || lines[fmt.Sprintf("call %d", nrUnshare)] != strconv.Itoa(-denyErrno) {
+			t.Errorf("%s\n%s", got, h.logged())
+		}
+	})
 }
 
 // TestHookLeavesPrivilegesAlone: a setuid program in a container without
