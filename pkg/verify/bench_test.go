@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"fmt"
+	"os"
 	"testing"
 
 	"seccomp-hook/pkg/arch"
@@ -80,6 +81,32 @@ func benchmarkPolicy(b *testing.B, name string, policy *spec.Policy) {
 		b.ReportMetric(float64(r.Effort.Nodes), "nodes")
 		b.ReportMetric(float64(len(prog)), "instructions")
 	})
+}
+
+// libseccomp's binary tree and its linear program, 1246 and 1001 instructions
+// for Docker's default profile on x86_64, x86 and x32.
+func BenchmarkPrograms(b *testing.B) {
+	read := func(name string) (p bpf.Program) {
+		raw, err := os.ReadFile("testdata/" + name)
+		if err == nil {
+			err = p.UnmarshalBinary(raw)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		return p
+	}
+	const stub = 14 // instructions that runc puts in front
+	tree, linear := read("docker-runc.bpf")[stub:], read("docker-crun.bpf")
+	var r verify.Result
+	var err error
+	b.ReportAllocs()
+	for b.Loop() {
+		if r, err = verify.Programs(tree, linear, bpf.Little); err != nil || r.Outcome != verify.Equal {
+			b.Fatal(r, err)
+		}
+	}
+	b.ReportMetric(float64(r.Effort.Nodes), "nodes")
 }
 
 // Two policies of more rules than a program can hold.

@@ -50,6 +50,35 @@ func readProgram(t testing.TB, name string) bpf.Program {
 	return p
 }
 
+// libseccomp's binary tree and its linear program for the same rules have
+// hardly an instruction in the same place, and are equal; runc's stub in front
+// of the tree is not nothing; architectures and compilers that know x32 and
+// ones that do not show where they differ.
+func TestRealPrograms(t *testing.T) {
+	three, one := readProgram(t, "docker-runc"), readProgram(t, "docker-x86_64-runc")
+	const stub, stubOne = 14, 9 // instructions of runc's stub
+	tests := []struct {
+		name string
+		a, b bpf.Program
+		want string
+	}{
+		{"tree and linear", three[stub:], readProgram(t, "docker-crun"), "equal"},
+		{"tree and linear, x86_64", one[stubOne:], readProgram(t, "docker-x86_64-crun"), "equal"},
+		{"stub", three, three[stub:], "different: nr=457 arch=0xc000003e args=[0x0 0x0 0x0 0x0 0x0 0x0]: first ERRNO(38), second ERRNO(1)"},
+		{"x32", one, three, "different: nr=1073741824 arch=0xc000003e args=[0x0 0x0 0x0 0x0 0x0 0x0]: first KILL_THREAD, second ALLOW"},
+		{"gVisor, which was not given the rule for clone3", one[stubOne:], readProgram(t, "docker-x86_64-gvisor"),
+			"different: nr=435 arch=0xc000003e args=[0x0 0x0 0x0 0x0 0x0 0x0]: first ERRNO(38), second ERRNO(1)"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := Programs(tt.a, tt.b, bpf.Little)
+			if err != nil || r.String() != tt.want {
+				t.Errorf("got  %v (%v)\nwant %s", r, err, tt.want)
+			}
+		})
+	}
+}
+
 // prover compares many programs with one, and keeps what it knows of that one.
 type prover struct {
 	forest *forest

@@ -76,7 +76,7 @@ func (budget Budget) compare(first, second side) (Result, error) {
 	var total Effort
 	d := forests.Get().(*forest)
 	defer d.release()
-	for _, share := range []int{8, 1} {
+	for _, share := range []int{4, 1} {
 		for _, o := range []*order{wordwise, bitwise} {
 			d.reset(Budget{budget.Nodes / share, budget.Steps / share})
 			r, err := d.attempt(first, second, o)

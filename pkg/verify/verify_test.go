@@ -338,7 +338,6 @@ func TestBudget(t *testing.T) {
 
 // Whatever the budget, an answer is the right one.
 func TestBudgetDoesNotChangeAnswers(t *testing.T) {
-
 	random := rand.New(rand.NewPCG(1, 1))
 	seen := map[Outcome]int{}
 	for range 40 {
