@@ -75,7 +75,7 @@ var sizes = []struct{ major, minor, size int }{
 }
 
 // kernelTables has the tables of each native architecture, by its AUDIT_ARCH_*
-// token. mips and m68k have none.
+// token; mips has none.
 var kernelTables = map[uint32][]KernelTable{
 	tokenX86_64: {{Name: "x86_64", Token: tokenX86_64}, {Name: "ia32", Token: tokenI386}},
 	tokenI386:   {{Name: "ia32", Token: tokenI386}},
@@ -91,6 +91,7 @@ var kernelTables = map[uint32][]KernelTable{
 	0x0000000f:  {{Name: "parisc", Token: 0x0000000f}},
 	0x4000002a:  {{Name: "sh", Token: 0x4000002a}},
 	0x0000002a:  {{Name: "sh", Token: 0x0000002a}},
+	0x00000004:  {{Name: "m68k", Token: 0x00000004}},
 }
 
 const (
@@ -128,7 +129,7 @@ func KernelFor(release string, native uint32) (Kernel, error) {
 		k.Tables[i].Size = size
 	}
 	if native == tokenArm {
-		// It must fit the immediate of an instruction (scripts/syscallnr.sh).
+		// It must fit an instruction's immediate (arch/arm/tools/syscallnr.sh).
 		k.Tables[0].Size = (size + 3) &^ 3
 	}
 	if native == tokenX86_64 {
