@@ -23,7 +23,7 @@ type link struct {
 	number uint32
 	arm    int
 	to     ref
-	weight float64
+	weight share
 }
 
 func (c *chain) reset() { c.links, c.wide = c.links[:0], -1 }
@@ -43,7 +43,7 @@ func (c *chain) extend(arms []arm, j int) bool {
 	if c.wide >= 0 && a.to == arms[c.wide].to {
 		return true
 	}
-	weight := a.weight / (float64(a.last-a.first) + 1)
+	weight := a.weight / share(a.last-a.first+1)
 	for number := a.first; ; number++ {
 		at := len(c.links)
 		for at > 0 && c.links[at-1].weight < weight {
@@ -63,13 +63,13 @@ func (c *chain) extend(arms []arm, j int) bool {
 
 // common returns an arm that leads where no test is needed: where the wide arms
 // lead or, if there is none, the links that would cost most.
-func (c *chain) common(perTest float64) int {
+func (c *chain) common(perTest share) int {
 	if c.wide >= 0 {
 		return c.wide
 	}
-	best, most := 0, -1.0
+	best, most := 0, share(-1)
 	for _, l := range c.links {
-		sum := 0.0
+		sum := share(0)
 		for _, m := range c.links {
 			if m.to == l.to {
 				sum += m.weight + perTest

@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"math/bits"
+
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/spec"
@@ -13,71 +15,77 @@ import (
 //
 // where a call's weight is made of what follows.
 type balance struct {
-	// perInstruction is what the presence of one instruction costs: the
-	// kernel checks, copies and translates it when the filter is attached.
-	perInstruction float64
+	// perInstruction, a share of all, is what the presence of one instruction
+	// costs: the kernel checks, copies and translates it when the filter is
+	// attached.
+	perInstruction share
 	// cached is the weight of a call that the kernel serves from its cache.
 	// It is not 0, because the kernel executes the filter once for each of them
 	// when it is attached, and because not every kernel has the cache.
-	cached float64
+	cached int64
 	// checked is the weight of a call whose arguments are looked at. A profile
 	// that lets some of a call through has users for it, and those it denies
 	// are called by mistake.
-	checked float64
+	checked int64
 	// frequent says that the table of frequencies counts.
 	frequent bool
 }
 
+// share is a part of all calls by weight, in units of 1/all.
+type share int64
+
+const all share = 1 << 32
+
 var balances = [...]balance{
-	Cache: {perInstruction: 0.01, cached: 0.1, checked: 4, frequent: true},
-	Depth: {perInstruction: 0.002, cached: 1, checked: 1},
-	Size:  {perInstruction: 100, cached: 1, checked: 1},
+	Cache: {perInstruction: all / 100, cached: unit / 10, checked: 4 * unit, frequent: true},
+	Depth: {perInstruction: all / 500, cached: unit, checked: unit},
+	Size:  {perInstruction: all * 100, cached: unit, checked: unit},
 }
 
-// What the calls of some architectures weigh, against those of the native one:
+// What the calls of some architectures weigh, against 256 of the native one:
 // profiles list the others to be complete, and distributions build x32 into
 // kernels but nothing for it (Debian turns it off by default, syscall.x32=y).
 const (
-	foreign = 1.0 / 16
-	x32     = 1.0 / 256
+	native  = 256
+	foreign = 16
+	x32     = 1
 )
 
 // unnamed is what all numbers of a range weigh that are no calls.
-const unnamed = 1.0 / 64
+const unnamed = unit / 64
 
-func (b balance) price(p plan, share float64) float64 {
-	return share*p.cost + b.perInstruction*float64(p.size)
+// price returns what a plan costs for the calls of share s.
+func (b balance) price(p plan, s share) share {
+	return s*share(p.cost)/instruction + b.perInstruction*share(p.size)
 }
 
-// weighing says how often the calls of one token are made, range by range, as
-// shares of all calls.
+// weighing says how often the calls of one token are made, range by range.
 type weighing struct {
-	ranges []float64
-	total  float64
+	ranges []share
+	total  share
 }
 
 // weigh returns what p's calls weigh, token by token. constant returns what the
 // j-th range of the i-th token returns, if it looks at no argument.
 func weigh(p *spec.Policy, goal balance, weights *Weights, constant func(i, j int) (bpf.Return, bool)) []weighing {
-	all := 0.0
-	list := make([]weighing, len(p.Tokens))
+	raw := make([][]int64, len(p.Tokens))
+	sum := int64(0)
 	for i := range p.Tokens {
 		t := &p.Tokens[i]
-		w := &list[i]
-		w.ranges = make([]float64, len(t.Ranges))
-		factor := 1.0
+		raw[i] = make([]int64, len(t.Ranges))
+		factor := int64(native)
 		if i > 0 {
 			factor = foreign
 		}
-		for j := range w.ranges {
-			w.ranges[j] = unnamed * factor
+		for j := range raw[i] {
+			raw[i][j] = unnamed * factor
 		}
 		for _, a := range arch.All() {
 			if a.Audit != t.Audit {
 				continue
 			}
 			if a.NumberBase == x32Bit {
-				factor *= x32
+				factor = x32
 			}
 			at, before := 0, -1
 			var kind kindOfCall
@@ -88,19 +96,22 @@ func weigh(p *spec.Policy, goal balance, weights *Weights, constant func(i, j in
 				if at != before {
 					kind, before = kindOf(a, constant, i, at), at
 				}
-				weight, given := weights.of(a, i == 0, nr, call)
-				w.ranges[at] += factor * goal.weight(kind, call, weight, given)
+				given, ok := weights.of(a, i == 0, nr, call)
+				raw[i][at] += factor * goal.weight(kind, call, given, ok)
 			}
 		}
-		for _, weight := range w.ranges {
-			w.total += weight
+		for _, w := range raw[i] {
+			sum += w
 		}
-		all += w.total
 	}
-	for i := range list {
-		list[i].total /= all
-		for j := range list[i].ranges {
-			list[i].ranges[j] /= all
+	list := make([]weighing, len(p.Tokens))
+	for i := range raw {
+		list[i].ranges = make([]share, len(raw[i]))
+		for j, w := range raw[i] {
+			high, low := bits.Mul64(uint64(w), uint64(all))
+			part, _ := bits.Div64(high, low, uint64(sum))
+			list[i].ranges[j] = share(part)
+			list[i].total += share(part)
 		}
 	}
 	return list
@@ -128,22 +139,19 @@ func kindOf(a *arch.Arch, constant func(i, j int) (bpf.Return, bool), i, j int) 
 }
 
 // weight returns the weight of a call, which a file may have given.
-func (b balance) weight(kind kindOfCall, call arch.Call, given float64, ok bool) float64 {
-	if kind == cached {
-		if !ok {
-			given = 1
-		}
-		return given * b.cached
+func (b balance) weight(kind kindOfCall, call arch.Call, given int64, ok bool) int64 {
+	weight := int64(unit)
+	switch {
+	case ok:
+		weight = given
+	case b.frequent && kind != cached:
+		weight = frequency(call)
 	}
-	if ok {
-		return given
-	}
-	weight := 1.0
-	if kind == checked {
-		weight = b.checked
-	}
-	if b.frequent {
-		weight *= frequency(call)
+	switch {
+	case kind == cached:
+		weight = weight * b.cached / unit
+	case kind == checked && !ok:
+		weight = weight * b.checked / unit
 	}
 	return weight
 }

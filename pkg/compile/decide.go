@@ -22,9 +22,11 @@ type planner struct {
 // plan is the code of a function, whatever A holds before, and what it costs.
 type plan struct {
 	root ref
-	cost float64 // instructions executed, on average
-	size int     // instructions there are; a RET, which all share, is none
+	cost int // instructions executed, on average, in units of 1/instruction
+	size int // instructions there are; a RET, which all share, is none
 }
+
+const instruction = 1 << 10
 
 // How often a run of an argument's word is met, against others. Nobody has
 // counted; but constants are in profiles because they are used, a high word
@@ -38,8 +40,8 @@ const (
 // better plans than the plainest.
 const maxPlanning = 200_000
 
-// plan returns code for f, which decides on the given share of all calls.
-func (p *planner) plan(f function, share float64) plan {
+// plan returns code for f, which decides on share s of all calls.
+func (p *planner) plan(f function, s share) plan {
 	if made, ok := p.plans[f]; ok {
 		return made
 	}
@@ -47,20 +49,20 @@ func (p *planner) plan(f function, share float64) plan {
 	var best plan
 	switch {
 	case n.level == constant:
-		best = plan{root: p.code.ret(n.result), cost: 1}
+		best = plan{root: p.code.ret(n.result), cost: instruction}
 	case n.bit != wholeWord:
-		best = p.bits(f, share)
+		best = p.bits(f, s)
 		best.root = p.code.load(n.level.offset(p.endian), best.root)
-		best.cost++
+		best.cost += instruction
 		best.size++
 	default:
-		best = p.word(n.level, n.runs, share)
+		best = p.word(n.level, n.runs, s)
 		for _, l := range p.others(f) {
 			runs, ok := p.first(l, f)
 			if !ok {
 				break
 			}
-			if other := p.word(l, runs, share); p.goal.price(other, share) < p.goal.price(best, share) {
+			if other := p.word(l, runs, s); p.goal.price(other, s) < p.goal.price(best, s) {
 				best = other
 			}
 		}
@@ -96,57 +98,55 @@ func (p *planner) first(l level, f function) ([]run, bool) {
 
 // word returns code that loads word l, searches the runs, and goes on with
 // their functions.
-func (p *planner) word(l level, runs []run, share float64) plan {
-	total := 0.0
-	first := uint32(0)
+func (p *planner) word(l level, runs []run, s share) plan {
 	arms := make([]arm, len(runs))
+	first := uint32(0)
 	for i, r := range runs {
 		arms[i] = arm{first: first, last: r.last, weight: weightRun}
 		if l%2 == 0 && first == 0 {
 			arms[i].weight = weightZeroHigh
 		}
-		total += arms[i].weight
 		first = r.last + 1
 	}
-	q := p.arms(arms, func(i int) function { return runs[i].to }, total, share)
-	return plan{root: p.code.load(l.offset(p.endian), q.root), cost: 1 + q.cost, size: 1 + q.size}
+	q := p.arms(arms, func(i int) function { return runs[i].to }, s)
+	return plan{root: p.code.load(l.offset(p.endian), q.root), cost: instruction + q.cost, size: 1 + q.size}
 }
 
 // arms returns code that searches the arms for the number in A and goes on with
-// the function of each.
-func (p *planner) arms(arms []arm, to func(int) function, total, share float64) plan {
+// the function of each. The weights of arms are against each other.
+func (p *planner) arms(arms []arm, to func(int) function, s share) plan {
 	var q plan
+	total := weightOf(arms)
 	seen := make(map[function]bool, len(arms))
 	for i := range arms {
 		f := to(i)
 		a := &arms[i]
-		next := p.plan(f, share*a.weight/total)
+		weight := a.weight
+		a.weight = s * weight / total
+		next := p.plan(f, a.weight)
 		a.to = next.root
-		q.cost += next.cost * a.weight / total
+		q.cost += next.cost * int(weight) / int(total)
 		if !seen[f] {
 			seen[f] = true
 			q.size += next.size
 		}
 	}
-	p.search.perTest = p.goal.perInstruction * total / max(share, minShare)
+	p.search.perTest = p.goal.perInstruction
 	found := p.search.build(arms)
 	q.root = found.root
-	q.cost += found.cost / total
+	q.cost += int(found.cost * instruction / max(s, 1))
 	q.size += found.tests
 	return q
 }
 
-// minShare keeps prices finite for calls that are never made.
-const minShare = 1e-6
-
 // bits returns code for f, which looks at bits of the word that A holds.
-func (p *planner) bits(f function, share float64) plan {
+func (p *planner) bits(f function, s share) plan {
 	if made, ok := p.inBits[f]; ok {
 		return made
 	}
-	best := p.mask(f, share)
-	for _, other := range [...]func(function, float64) (plan, bool){p.masked, p.equality} {
-		if q, ok := other(f, share); ok && p.goal.price(q, share) < p.goal.price(best, share) {
+	best := p.mask(f, s)
+	for _, other := range [...]func(function, share) (plan, bool){p.masked, p.equality} {
+		if q, ok := other(f, s); ok && p.goal.price(q, s) < p.goal.price(best, s) {
 			best = q
 		}
 	}
@@ -156,16 +156,16 @@ func (p *planner) bits(f function, share float64) plan {
 
 // inWord returns code for g, which is reached with A holding word l: its bits
 // can be tested at once, and other functions load what they need.
-func (p *planner) inWord(l level, g function, share float64) plan {
+func (p *planner) inWord(l level, g function, s share) plan {
 	if n := &p.diagrams.nodes[g]; n.level == l && n.bit != wholeWord {
-		return p.bits(g, share)
+		return p.bits(g, s)
 	}
-	return p.plan(g, share)
+	return p.plan(g, s)
 }
 
 // mask tests with one JSET as many bits as lead to the same function where they
 // are set.
-func (p *planner) mask(f function, share float64) plan {
+func (p *planner) mask(f function, s share) plan {
 	n := &p.diagrams.nodes[f]
 	l, set, clear := n.level, n.runs[1].to, n.runs[0].to
 	k := uint32(1) << n.bit
@@ -177,7 +177,7 @@ func (p *planner) mask(f function, share float64) plan {
 		k |= 1 << m.bit
 		clear = m.runs[0].to
 	}
-	yes, no := p.inWord(l, set, share/2), p.inWord(l, clear, share/2)
+	yes, no := p.inWord(l, set, s/2), p.inWord(l, clear, s/2)
 	return plan{
 		root: p.code.jump(bpf.JSET, k, yes.root, no.root),
 		cost: 1 + (yes.cost+no.cost)/2,
@@ -187,7 +187,7 @@ func (p *planner) mask(f function, share float64) plan {
 
 // masked searches among the values that the word has under the mask of all
 // bits that f looks at, if these are few.
-func (p *planner) masked(f function, share float64) (plan, bool) {
+func (p *planner) masked(f function, s share) (plan, bool) {
 	if p.work > maxPlanning {
 		return plan{}, false
 	}
@@ -198,16 +198,16 @@ func (p *planner) masked(f function, share float64) (plan, bool) {
 		return plan{}, false
 	}
 	p.work += len(arms) * len(arms) // for the search
-	q := p.arms(arms, func(i int) function { return to[i] }, float64(len(arms)), share)
+	q := p.arms(arms, func(i int) function { return to[i] }, s)
 	q.root = p.code.mask(mask, q.root)
-	q.cost++
+	q.cost += instruction
 	q.size++
 	return q, true
 }
 
 // equality tests several bits for one value with AND and JEQ where everything
 // else leads to one function.
-func (p *planner) equality(f function, share float64) (plan, bool) {
+func (p *planner) equality(f function, s share) (plan, bool) {
 	n := &p.diagrams.nodes[f]
 	l := n.level
 	other := noFunction
@@ -236,7 +236,7 @@ func (p *planner) equality(f function, share float64) (plan, bool) {
 		if mask&(mask-1) == 0 {
 			return plan{}, false
 		}
-		yes, no := p.plan(g, share/2), p.plan(other, share/2)
+		yes, no := p.plan(g, s/2), p.plan(other, s/2)
 		return plan{
 			root: p.code.mask(mask, p.code.jump(bpf.JEQ, value, yes.root, no.root)),
 			cost: 2 + (yes.cost+no.cost)/2,

@@ -1,7 +1,7 @@
 package compile
 
 import (
-	"math"
+	"math/bits"
 	"slices"
 
 	"seccomp-hook/pkg/bpf"
@@ -107,8 +107,8 @@ func split(arms []arm) (low, high, rest []arm) {
 	return low, high, rest
 }
 
-func weightOf(arms []arm) float64 {
-	sum := 0.0
+func weightOf(arms []arm) share {
+	sum := share(0)
 	for _, a := range arms {
 		sum += a.weight
 	}
@@ -121,7 +121,7 @@ func (t *base) without(arms []arm) []arm {
 	shared := make([]arm, 0, len(arms))
 	at := 0
 	for _, a := range arms {
-		all := float64(a.last-a.first) + 1
+		numbers := uint64(a.last-a.first) + 1
 		for first := a.first; ; {
 			for at < len(t.arms)-1 && t.arms[at].last < first {
 				at++
@@ -133,7 +133,9 @@ func (t *base) without(arms []arm) []arm {
 					part.to = inherited
 				}
 			}
-			part.weight = a.weight * (float64(part.last-part.first) + 1) / all
+			high, low := bits.Mul64(uint64(a.weight), uint64(part.last-part.first)+1)
+			weight, _ := bits.Div64(high, low, numbers)
+			part.weight = share(weight)
 			shared = append(shared, part)
 			if part.last == a.last {
 				break
@@ -146,12 +148,9 @@ func (t *base) without(arms []arm) []arm {
 
 // estimate returns about what a search among arms costs if it is one among
 // tests arms only and then goes on among more.
-func (b *builder) estimate(arms []arm, tests, more int) float64 {
-	depth := math.Log2(float64(tests))
-	if more > 0 {
-		depth += math.Log2(float64(more))
-	}
-	return weightOf(arms)*depth + b.goal.perInstruction*float64(tests)
+func (b *builder) estimate(arms []arm, tests, more int) share {
+	depth := bits.Len(uint(tests)) + bits.Len(uint(more))
+	return weightOf(arms)*share(depth) + b.goal.perInstruction*share(tests)
 }
 
 // narrow returns the step that a search from root comes to for all numbers from

@@ -72,7 +72,7 @@ func (b *builder) read() [][]verdict {
 // plan makes code for all functions. Those that are called most choose first
 // among the shapes of what they share with others.
 func (b *builder) plan(verdicts [][]verdict, weights []weighing) {
-	share := make([]float64, len(b.planner.diagrams.nodes))
+	shares := make([]share, len(b.planner.diagrams.nodes))
 	rules := make(map[function]*spec.Verdict)
 	var functions []function
 	for i := range verdicts {
@@ -80,22 +80,22 @@ func (b *builder) plan(verdicts [][]verdict, weights []weighing) {
 			if v.function == noFunction {
 				continue
 			}
-			if share[v.function] == 0 {
+			if shares[v.function] == 0 {
 				functions = append(functions, v.function)
 				rules[v.function] = &b.policy.Tokens[i].Ranges[j].Verdict
 			}
-			share[v.function] += weights[i].ranges[j]
+			shares[v.function] += weights[i].ranges[j]
 		}
 	}
-	slices.SortStableFunc(functions, func(f, g function) int { return cmp.Compare(share[g], share[f]) })
+	slices.SortStableFunc(functions, func(f, g function) int { return cmp.Compare(shares[g], shares[f]) })
 	for _, f := range functions {
 		// A diagram can be much larger than the rules that it is made from.
-		made := b.planner.plan(f, share[f])
+		made := b.planner.plan(f, shares[f])
 		n := length(rules[f])
 		if n == 0 || n >= made.size {
 			continue
 		}
-		if q := (plan{cost: float64(n) / 2, size: n}); b.goal.price(q, share[f]) < b.goal.price(made, share[f]) {
+		if q := (plan{cost: n * instruction / 2, size: n}); b.goal.price(q, shares[f]) < b.goal.price(made, shares[f]) {
 			q.root = b.code.rules(b.policy.Endian, rules[f])
 			b.planner.plans[f] = q
 		}

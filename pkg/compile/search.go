@@ -12,7 +12,7 @@ import (
 type arm struct {
 	first, last uint32
 	to          ref
-	weight      float64 // how often it is taken, in any unit
+	weight      share // of the calls that take it
 }
 
 // inherited is where arms lead that lead where an older search does:
@@ -40,19 +40,19 @@ type search struct {
 	code *code
 	arms []arm
 	// perTest is the price of a test's presence.
-	perTest float64
+	perTest share
 	// inherit returns the step for the numbers first to last of an inherited
 	// arm.
 	inherit func(first, last uint32) ref
 
-	weight []float64 // of the arms before the i-th
-	cells  []cell    // of the intervals of arms i to j, at i*len(arms)+j
+	weight []share // of the arms before the i-th
+	cells  []cell  // of the intervals of arms i to j, at i*len(arms)+j
 	chain  chain
 }
 
 // cell is the best tree for an interval of arms.
 type cell struct {
-	cost  float64 // with perTest
+	cost  share // with perTest
 	tests int16
 	cut   int16 // first arm of the upper part in the best cut
 	rest  int16 // chains: an arm of the most common kind
@@ -73,7 +73,7 @@ const (
 	// maxBitwise is the most arms that one JSET is tried on.
 	maxBitwise = 8
 	// slack is by how many arms the best cut may lie outside Knuth's bounds.
-	slack = 2
+	slack = 3
 	// maxArms is up to how many arms all trees are looked at. More are first
 	// cut into parts of equal weight of at most maxPart arms each: so far above
 	// the leaves it hardly matters where.
@@ -84,8 +84,8 @@ const (
 // outcome is what a search came to.
 type outcome struct {
 	root  ref
-	cost  float64 // tests executed, weighted
-	tests int     // tests there are
+	cost  share // tests executed, each arm's times its weight
+	tests int   // tests there are
 }
 
 // build returns the tree for the given arms, ascending.
@@ -100,7 +100,7 @@ func (s *search) build(arms []arm) outcome {
 func (s *search) best(arms []arm) outcome {
 	s.solve(arms)
 	c := s.cell(0, len(arms)-1)
-	return outcome{s.emit(0, len(arms)-1), c.cost - s.perTest*float64(c.tests), int(c.tests)}
+	return outcome{s.emit(0, len(arms)-1), c.cost - s.perTest*share(c.tests), int(c.tests)}
 }
 
 // merge joins neighbours that lead to the same step.
@@ -123,11 +123,8 @@ func (s *search) halve(arms []arm) outcome {
 	if len(arms) <= maxPart {
 		return s.best(arms)
 	}
-	total := 0.0
-	for _, a := range arms {
-		total += a.weight
-	}
-	quarter, at, below := len(arms)/4, 0, 0.0
+	total := weightOf(arms)
+	quarter, at, below := len(arms)/4, 0, share(0)
 	for at < len(arms)-quarter && (at < quarter || below+arms[at].weight/2 < total/2) {
 		below += arms[at].weight
 		at++
@@ -180,7 +177,7 @@ func (s *search) cutBest(i, j int) *cell {
 	low := max(i+1, int(s.cells[i*n+j-1].cut)-slack)
 	high := min(j, max(low, int(s.cells[(i+1)*n+j].cut)+slack))
 	row := s.cells[i*n : i*n+j]
-	best, at := 0.0, -1
+	best, at := share(0), -1
 	for k, below := low, (low)*n+j; k <= high; k, below = k+1, below+n {
 		if cost := row[k-1].cost + s.cells[below].cost; at < 0 || cost < best {
 			best, at = cost, k
@@ -200,7 +197,7 @@ func (s *search) cutBest(i, j int) *cell {
 func (s *search) improveByChain(best *cell, i, j int) {
 	rest := s.chain.common(s.perTest)
 	left := s.weight[j+1] - s.weight[i]
-	cost, tests := 0.0, int16(0)
+	cost, tests := share(0), int16(0)
 	for _, l := range s.chain.links {
 		if l.to != s.arms[rest].to {
 			cost += left + s.perTest

@@ -26,17 +26,17 @@ x32:0x40000200 1e3
 	for _, test := range []struct {
 		arch string
 		call string
-		want float64
+		want int64 // thousandths
 	}{
-		{"x86_64", "clone", 20},
-		{"x86", "clone", 20},
-		{"x86_64", "socket", 2.5},
-		{"x86", "socketcall", 7},
-		{"s390x", "socketcall", 0.5},
-		{"x86_64", "getpid", 3}, // number 39
-		{"x86", "mkdir", 0.5},   // number 39, but not native
-		{"x32", "rt_sigaction", 1000},
-		{"x86_64", "read", 0.5},
+		{"x86_64", "clone", 20000},
+		{"x86", "clone", 20000},
+		{"x86_64", "socket", 2500},
+		{"x86", "socketcall", 7000},
+		{"s390x", "socketcall", 500},
+		{"x86_64", "getpid", 3000}, // number 39
+		{"x86", "mkdir", 500},      // number 39, but not native
+		{"x32", "rt_sigaction", 1000000},
+		{"x86_64", "read", 500},
 	} {
 		a, _ := arch.ByName(test.arch)
 		call, _ := arch.FindCall(test.call)
@@ -45,7 +45,7 @@ x32:0x40000200 1e3
 			t.Fatalf("%s has no %s", test.arch, test.call)
 		}
 		if got, given := w.of(a, test.arch == "x86_64", nr, call); !given || got != test.want {
-			t.Errorf("%s on %s weighs %g (%t), want %g", test.call, test.arch, got, given, test.want)
+			t.Errorf("%s on %s weighs %d (%t), want %d thousandths", test.call, test.arch, got, given, test.want)
 		}
 	}
 }
