@@ -21,7 +21,7 @@ import (
 // directory with the store, whose entries have other names.
 const (
 	stateFile  = "state.json" // OCI state, the annotations merged in
-	filterFile = "filter"     // the filter, for the container's execs
+	filterFile = "filter"     // the filter, for the container's execs; see also Init
 )
 
 // publish writes what is known of a container. On an error there may be parts of
@@ -45,6 +45,9 @@ func publish(root string, state *specs.State, f *filter.Filter) error {
 		var stored []byte
 		if stored, err = f.MarshalBinary(); err == nil {
 			err = write(dir, filterFile, stored)
+		}
+		if err == nil {
+			err = publishInit(dir, state.Pid)
 		}
 	}
 	if err == nil {
@@ -81,6 +84,9 @@ func forget(dir string) error {
 			first = err
 		}
 	}
+	if err := forgetInits(dir); first == nil {
+		first = err
+	}
 	return first
 }
 
@@ -98,7 +104,11 @@ func State(root, id string) ([]byte, error) {
 // The error wraps ErrNoContainer where nothing is published of the container,
 // and where it has been that it has no filter.
 func Filter(root, id string) (*filter.Filter, error) {
-	text, err := published(root, id, filterFile, 2*maxState)
+	return readPublished(root, id, filterFile)
+}
+
+func readPublished(root, id, name string) (*filter.Filter, error) {
+	text, err := published(root, id, name, 2*maxState)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func TestPublish(t *testing.T) {
 	umask := unix.Umask(0o022) // for the modes below
 	defer unix.Umask(umask)
 	root := filepath.Join(t.TempDir(), "run")
-	state := &specs.State{Version: "1.2.0", ID: "c1", Status: specs.StateCreating, Pid: 1, Bundle: "/b", Annotations: map[string]string{"a": "<b>"}}
+	state := &specs.State{Version: "1.2.0", ID: "c1", Status: specs.StateCreating, Pid: deadProcess(t), Bundle: "/b", Annotations: map[string]string{"a": "<b>"}}
 	must(t, publish(root, state, allowAll))
 
 	text, err := State(root, "c1")

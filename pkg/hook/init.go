@@ -1,0 +1,138 @@
+package hook
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/filter"
+)
+
+// Init identifies the first process of a container, as runtimes note it in
+// their own state. The id of a container does not: containers under different
+// roots of a runtime can have the same one.
+type Init struct {
+	PID int
+	// Start is when the process began, in clock ticks since boot (proc(5),
+	// /proc/PID/stat, field 22): no later process with this number has it.
+	Start uint64
+}
+
+// InitOf returns the identity of a process. The error wraps fs.ErrNotExist where
+// there is none.
+func InitOf(pid int) (Init, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if errors.Is(err, unix.ESRCH) {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return Init{}, fmt.Errorf("process %d: %w", pid, err)
+	}
+	// The name in parentheses may hold anything; it is the second field.
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	const start = 22 - 3
+	if len(fields) <= start {
+		return Init{}, fmt.Errorf("process %d: /proc/%d/stat: malformed", pid, pid)
+	}
+	i := Init{PID: pid}
+	if i.Start, err = strconv.ParseUint(string(fields[start]), 10, 64); err != nil {
+		return Init{}, fmt.Errorf("process %d: /proc/%d/stat: %w", pid, pid, err)
+	}
+	if state := fields[0][0]; state == 'Z' || state == 'X' {
+		return Init{}, fmt.Errorf("process %d has ended: %w", pid, fs.ErrNotExist)
+	}
+	return i, nil
+}
+
+// Alive reports whether the process has not ended.
+func (i Init) Alive() bool {
+	now, err := InitOf(i.PID)
+	return err == nil && now == i
+}
+
+// initPrefix begins the names of the filters of inits, which are links to
+// filterFile: one for each container of this id that lives.
+const initPrefix = filterFile + "-"
+
+func (i Init) fileName() string { return fmt.Sprintf("%s%d-%d", initPrefix, i.PID, i.Start) }
+
+// publishInit makes the filter of a directory that of an init, which has not
+// ended.
+func publishInit(dir string, pid int) error {
+	init, err := InitOf(pid)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // there will be no exec
+	}
+	if err != nil {
+		return err
+	}
+	err = os.Link(filepath.Join(dir, filterFile), filepath.Join(dir, init.fileName()))
+	if errors.Is(err, fs.ErrExist) { // the hook runs twice
+		err = os.Remove(filepath.Join(dir, init.fileName()))
+		if err == nil {
+			err = os.Link(filepath.Join(dir, filterFile), filepath.Join(dir, init.fileName()))
+		}
+	}
+	return err
+}
+
+// forgetInits removes the filters of inits that have ended.
+func forgetInits(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		identity, ours := strings.CutPrefix(e.Name(), initPrefix)
+		if !ours {
+			continue
+		}
+		var init Init
+		if _, err := fmt.Sscanf(identity, "%d-%d", &init.PID, &init.Start); err == nil && init.Alive() {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// FilterOf returns the filter that was installed in a container with this init.
+// The error wraps ErrNoContainer where there is none.
+func FilterOf(root, id string, init Init) (*filter.Filter, error) {
+	return readPublished(root, id, init.fileName())
+}
+
+// Forget forgets what was published of the container with this init, which may
+// live; another one of the same id stays.
+func Forget(root, id string, init Init) error {
+	text, err := State(root, id)
+	if errors.Is(err, ErrNoContainer) {
+		text, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(rootOr(root), id)
+	if err := os.Remove(filepath.Join(dir, init.fileName())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("container %s: %w", id, err)
+	}
+	var state specs.State
+	if text == nil || json.Unmarshal(text, &state) == nil && state.Pid == init.PID {
+		return Remove(root, id)
+	}
+	return nil
+}
