@@ -94,7 +94,7 @@ func parseArea(item string) (a Area, isArea bool, err error) {
 	}
 	a = Area{number(start), number(end)}
 	if err != nil {
-		return Area{}, false, nil //nolint:nilerr // a name with a dash in it
+		return Area{}, false, nil // a name with a dash in it
 	}
 	return a, true, a.check()
 }

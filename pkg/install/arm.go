@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrDynamic: the program is dynamically linked. Its system calls come from
+// ErrDynamic says why a program got no Dispatch: the program is dynamically linked. Its system calls come from
 // its libraries, and when it begins they are not mapped yet.
 var ErrDynamic = errors.New("the program is dynamically linked, and its libraries are not mapped yet")
 

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoDispatch: the running kernel has no Syscall User Dispatch (Linux 5.11,
+// ErrNoDispatch says why there is no Dispatch: the running kernel has no Syscall User Dispatch (Linux 5.11,
 // on architectures with the generic entry code), or cannot set that of another
 // process (6.4).
 var ErrNoDispatch = errors.New("the kernel does not have Syscall User Dispatch")

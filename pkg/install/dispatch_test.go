@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -148,11 +149,10 @@ func dynamicProgram(t *testing.T) string {
 		if err != nil {
 			continue
 		}
-		defer f.Close()
-		for _, p := range f.Progs {
-			if p.Type == elf.PT_INTERP {
-				return path
-			}
+		dynamic := slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
+		_ = f.Close()
+		if dynamic {
+			return path
 		}
 	}
 	t.Skip("no dynamically linked program here")
@@ -170,7 +170,7 @@ func TestDispatchArm(t *testing.T) {
 			if err := seize(tid, 0); err != nil {
 				return err
 			}
-			if _, err := new(tracer).interrupt(tid); err != nil {
+			if err := new(tracer).interrupt(tid); err != nil {
 				return err
 			}
 			got, err := dispatchOf(tid)

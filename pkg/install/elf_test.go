@@ -43,7 +43,7 @@ var (
 // strayCall64 makes the denied call from its text, then getpid from a page that
 // it maps for it, and exits with the errno of the former.
 var strayCall64 = []byte{
-	0xb8, denied, 0, 0, 0, // mov $denied, %eax
+	0xb8, denied & 0xff, 0, 0, 0, // mov $denied, %eax
 	0x48, 0xc7, 0xc7, 0xff, 0xff, 0xff, 0xff, // mov $-1, %rdi
 	0x0f, 0x05, // syscall
 	0xf7, 0xd8, // neg %eax

@@ -13,9 +13,9 @@ import (
 	"seccomp-hook/pkg/install/orphan"
 )
 
-// ErrHostMounts: the container shares the caller's mount namespace. A process
-// that enters such a container cannot be told from the runtime that starts it,
-// so its filter would stay suspended.
+// ErrHostMounts is why a Follower refuses a container that shares the caller's
+// mount namespace: a process that enters it cannot be told from the runtime
+// that starts it, so its filter would stay suspended.
 var ErrHostMounts = errors.New("the container shares the host's mount namespace")
 
 // ExecRequest is what to install into the process that a runtime's exec is

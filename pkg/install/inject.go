@@ -202,9 +202,9 @@ const headerSize = 16
 // program lays out a struct sock_fprog and its instructions for the tracee, as
 // relocate finishes it once the address is known.
 func (a *abi) program(f *Filter) []byte {
-	image := make([]byte, headerSize)
-	binary.NativeEndian.PutUint16(image, uint16(len(f.Program)))
-	return append(image, instructions(f)...)
+	var header [headerSize]byte
+	binary.NativeEndian.PutUint16(header[:], uint16(len(f.Program)))
+	return append(header[:], instructions(f)...)
 }
 
 // instructions returns the program as an array of struct sock_filter.

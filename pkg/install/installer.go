@@ -143,7 +143,7 @@ func (i *Installer) PID() int { return i.pid }
 // installer is killed.
 func (i *Installer) Install(ctx context.Context, r Request) (*Result, error) {
 	if err := r.Filter.Program.Validate(); err != nil {
-		i.Close()
+		_ = i.Close() // the program is what is wrong
 		return nil, &Error{Step: StepRequest, PID: i.target, Err: err}
 	}
 	// Killing ends the wait for the answer: its socket closes.

@@ -182,7 +182,7 @@ func (p *process) threads() (tids []int, complete bool, err error) {
 		return nil, false, p.fault("stat", "task", err)
 	}
 	// proc_task_getattr adds the number of threads to a directory's two links.
-	return tids, uint64(st.Nlink) == uint64(len(tids))+2, nil
+	return tids, int(st.Nlink) == len(tids)+2, nil
 }
 
 // Entries of the auxiliary vector (<linux/auxvec.h>).
@@ -247,4 +247,48 @@ func (p *process) writeMemory(at uint64, b []byte) error {
 		return fmt.Errorf("write %d bytes to process %d: only %d were written", len(b), p.pid, n)
 	}
 	return nil
+}
+
+// fileID tells one file from another, and one mount of it from another.
+type fileID struct {
+	mount uint64
+	dev   [2]uint32
+	ino   uint64
+}
+
+// root returns the process's root directory.
+func (p *process) root() (fileID, error) {
+	id, err := statFile(p.dir, "root")
+	if err != nil {
+		return id, p.fault("stat", "root", err)
+	}
+	return id, nil
+}
+
+// rootOf returns the root directory of a stopped tracee.
+func rootOf(pid int) (fileID, error) {
+	return statFile(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/root")
+}
+
+func statFile(dir int, path string) (fileID, error) {
+	// STATX_MNT_ID_UNIQUE (6.8) is never given to another mount; before, the
+	// number of a mount that is gone can be. 5.8 has the latter.
+	const unique = 0x4000
+	var st unix.Statx_t
+	err := unix.Statx(dir, path, 0, unix.STATX_INO|unix.STATX_MNT_ID|unique, &st)
+	if err != nil {
+		return fileID{}, err
+	}
+	return fileID{mount: st.Mnt_id, dev: [2]uint32{st.Dev_major, st.Dev_minor}, ino: st.Ino}, nil
+}
+
+// mountsOf returns the mount namespace of a process; it is told from others
+// while both exist.
+func mountsOf(pid int) (fileID, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/ns/mnt"
+	id, err := statFile(unix.AT_FDCWD, path)
+	if err != nil {
+		return id, fmt.Errorf("stat %s: %w", path, err)
+	}
+	return id, nil
 }

@@ -14,12 +14,12 @@ import (
 
 // seize attaches to a thread without stopping it.
 func seize(tid int, options uintptr) error {
-	return control(unix.PTRACE_SEIZE, tid, 0, options)
+	return control(unix.PTRACE_SEIZE, tid, options)
 }
 
-// control makes a ptrace request whose arguments are numbers.
-func control(request, tid int, addr, data uintptr) error {
-	if _, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), addr, data, 0, 0); errno != 0 {
+// control makes a ptrace request whose only argument is a number.
+func control(request, tid int, data uintptr) error {
+	if _, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), 0, data, 0, 0); errno != 0 {
 		return errno
 	}
 	return nil
@@ -28,12 +28,12 @@ func control(request, tid int, addr, data uintptr) error {
 // resume continues a stopped thread; request is PTRACE_CONT, PTRACE_SYSCALL,
 // PTRACE_LISTEN or PTRACE_DETACH.
 func resume(request, tid int, signal unix.Signal) error {
-	return control(request, tid, 0, uintptr(signal))
+	return control(request, tid, uintptr(signal))
 }
 
 // setOptions replaces the PTRACE_O_* options of a stopped thread.
 func setOptions(tid int, options uintptr) error {
-	return control(unix.PTRACE_SETOPTIONS, tid, 0, options)
+	return control(unix.PTRACE_SETOPTIONS, tid, options)
 }
 
 // ntPRStatus selects the general-purpose registers (NT_PRSTATUS).

@@ -61,7 +61,7 @@ func (p *process) seizeAll(options uintptr) (int, error) {
 // seized. Returning makes the installer end, and so let go of it.
 func strangers(seized, tids []int) error {
 	for _, tid := range seized {
-		if !slices.Contains(tids, tid) && control(unix.PTRACE_INTERRUPT, tid, 0, 0) == nil {
+		if !slices.Contains(tids, tid) && control(unix.PTRACE_INTERRUPT, tid, 0) == nil {
 			return fmt.Errorf("thread %d was seized, which is another process's by now", tid)
 		}
 	}

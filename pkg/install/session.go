@@ -283,7 +283,7 @@ func (s *session) suspend() error {
 
 // stopOne stops one thread of init: the first, unless that has ended.
 func (s *session) stopOne() (tid int, err error) {
-	if _, err := s.interrupt(s.process.pid); err != unix.ESRCH {
+	if err := s.interrupt(s.process.pid); err != unix.ESRCH {
 		return s.process.pid, err
 	}
 	tids, _, err := s.process.threads()
@@ -291,7 +291,7 @@ func (s *session) stopOne() (tid int, err error) {
 		return 0, err
 	}
 	for _, tid := range tids {
-		if _, err := s.interrupt(tid); err != unix.ESRCH {
+		if err := s.interrupt(tid); err != unix.ESRCH {
 			return tid, err
 		}
 	}

@@ -21,7 +21,7 @@ func (s stop) ended() bool { return s.status.Exited() || s.status.Signaled() }
 func (s stop) event() int { return int(s.status >> 16) }
 
 // signal returns the signal that the thread was stopped with.
-func (s stop) signal() unix.Signal { return unix.Signal(s.status.StopSignal()) }
+func (s stop) signal() unix.Signal { return s.status.StopSignal() }
 
 // groupStop reports whether the whole process was stopped by SIGSTOP, SIGTSTP,
 // SIGTTIN or SIGTTOU.
@@ -100,11 +100,12 @@ func wait() (stop, error) {
 }
 
 // interrupt stops a running thread at a PTRACE_EVENT_STOP.
-func (t *tracer) interrupt(tid int) (stop, error) {
-	if err := control(unix.PTRACE_INTERRUPT, tid, 0, 0); err != nil {
-		return stop{}, err
+func (t *tracer) interrupt(tid int) error {
+	if err := control(unix.PTRACE_INTERRUPT, tid, 0); err != nil {
+		return err
 	}
-	return t.interrupted(tid)
+	_, err := t.interrupted(tid)
+	return err
 }
 
 // interrupted waits for the stop that PTRACE_INTERRUPT has asked for.
@@ -134,7 +135,7 @@ func (t *tracer) interrupted(tid int) (stop, error) {
 // interrupted, by its ERESTART* rules, as if it had been interrupted only now;
 // and if the process was stopped as a whole, the stop says so.
 func (t *tracer) settle(tid int) (stop, error) {
-	if err := control(unix.PTRACE_INTERRUPT, tid, 0, 0); err != nil {
+	if err := control(unix.PTRACE_INTERRUPT, tid, 0); err != nil {
 		return stop{}, err
 	}
 	if err := resume(unix.PTRACE_CONT, tid, 0); err != nil {

@@ -4,7 +4,6 @@ package install
 
 import (
 	"fmt"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,7 +12,7 @@ import (
 // is let go of, and its filter is live, or it stays as it is.
 type policy interface {
 	// executed is called at the PTRACE_EVENT_EXEC stop of the process.
-	executed(pid int) (letGo bool, err error)
+	executed(pid int) (letGo bool)
 }
 
 // run lets all tracees run until the last has ended or was let go of. It keeps
@@ -29,13 +28,7 @@ func (t *tracer) run(p policy) error {
 		case s.ended():
 			continue
 		}
-		letGo := false
-		if s.event() == unix.PTRACE_EVENT_EXEC {
-			if letGo, err = p.executed(s.tid); err != nil {
-				return err
-			}
-		}
-		if letGo {
+		if s.event() == unix.PTRACE_EVENT_EXEC && p.executed(s.tid) {
 			err = resume(unix.PTRACE_DETACH, s.tid, 0)
 		} else {
 			err = s.pass()
@@ -54,9 +47,9 @@ func (s *session) wait() error {
 	return s.run(s)
 }
 
-func (s *session) executed(pid int) (letGo bool, err error) {
+func (s *session) executed(pid int) (letGo bool) {
 	if s.stays(pid) {
-		return false, nil
+		return false
 	}
 	s.at(StepExec)
 	outcome := Outcome{PID: pid}
@@ -72,10 +65,10 @@ func (s *session) executed(pid int) (letGo bool, err error) {
 		_, _ = fmt.Fprintln(s.outcome, &outcome)
 	}
 	if err != nil {
-		return false, nil
+		return false
 	}
 	s.at(StepRelease)
-	return true, nil
+	return true
 }
 
 // complete gives a process that has executed a program of the container what
@@ -127,51 +120,4 @@ func (s *session) attachAtExec(pid int) error {
 		return err
 	}
 	return in.end()
-}
-
-// rootID tells one root directory from another, and one mount of it from
-// another.
-type rootID struct {
-	mount uint64
-	dev   [2]uint32
-	ino   uint64
-}
-
-// root returns the process's root directory.
-func (p *process) root() (rootID, error) {
-	id, err := statRoot(p.dir, "root")
-	if err != nil {
-		return id, p.fault("stat", "root", err)
-	}
-	return id, nil
-}
-
-// rootOf returns the root directory of a stopped tracee.
-func rootOf(pid int) (rootID, error) {
-	return statRoot(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/root")
-}
-
-func statRoot(dir int, path string) (rootID, error) {
-	// STATX_MNT_ID_UNIQUE (6.8) is never given to another mount; before, the
-	// number of a mount that is gone can be. 5.8 has the latter.
-	const unique = 0x4000
-	var st unix.Statx_t
-	err := unix.Statx(dir, path, 0, unix.STATX_INO|unix.STATX_MNT_ID|unique, &st)
-	if err != nil {
-		return rootID{}, err
-	}
-	return rootID{mount: st.Mnt_id, dev: [2]uint32{st.Dev_major, st.Dev_minor}, ino: st.Ino}, nil
-}
-
-// mountsID tells one mount namespace from another, while both exist.
-type mountsID struct{ dev, ino uint64 }
-
-// mountsOf returns the mount namespace of a process.
-func mountsOf(pid int) (mountsID, error) {
-	path := "/proc/" + strconv.Itoa(pid) + "/ns/mnt"
-	var st unix.Stat_t
-	if err := unix.Stat(path, &st); err != nil {
-		return mountsID{}, fmt.Errorf("stat %s: %w", path, err)
-	}
-	return mountsID{uint64(st.Dev), st.Ino}, nil
 }
