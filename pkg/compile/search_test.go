@@ -99,7 +99,7 @@ func TestSearchKinds(t *testing.T) {
 2: return ERRNO(98)
 3: return ERRNO(97)
 `},
-		{"every fourth", "aaabaaabaaab", `
+		{"every fourth", "aaabaaabaaaba", `
 0: a = nr
 1: if a == 0x3 goto 4 else 2
 2: if a == 0x7 goto 4 else 3
