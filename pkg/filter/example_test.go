@@ -36,7 +36,7 @@ func Example() {
 		fmt.Println(name, annotations[name])
 	}
 	// Output:
-	// io.seccomp-hook.cache.x86.cached 0
+	// io.seccomp-hook.cache.x86.cached 458
 	// io.seccomp-hook.cache.x86.dynamic 0
 	// io.seccomp-hook.profile deny-unshare.json
 	// io.seccomp-hook.profile.sha256 b0085120458c0d71f4e804b6916154df794007645fb5e94f0274d82e56aa018d
