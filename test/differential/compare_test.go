@@ -50,78 +50,113 @@ type comparison struct {
 type outcome struct {
 	conflict bool  // both refuse the profile
 	proved   bool  // equal for every input
-	fault    fault // the first one met, where not
-	witness  string
+	fault    fault // of the proof's witness, where not
 }
 
 // allFaults are what rules of any shape can meet.
 var allFaults = []fault{faultHangs, faultProgram, faultBranches, faultLost}
 
+// ours returns the policy and the program that this project makes of an object.
+func ours(t *testing.T, object *specs.LinuxSeccomp, native *arch.Arch) (*spec.Policy, bpf.Program) {
+	t.Helper()
+	policy, err := resolve(t, object, native)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text(object))
+	}
+	program, err := compile.Compile(policy, compile.Options{})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text(object))
+	}
+	if r, err := verify.Policy(policy, program); err != nil || r.Outcome != verify.Equal {
+		t.Fatalf("our program is not our policy: %v %v\n%s", r, err, text(object))
+	}
+	return policy, program
+}
+
+func resolve(t *testing.T, object *specs.LinuxSeccomp, native *arch.Arch) (*spec.Policy, error) {
+	t.Helper()
+	profile, err := spec.Parse([]byte(text(object)), "test")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text(object))
+	}
+	return profile.Resolve(spec.Target{Native: native})
+}
+
+// text returns the object as it stands in config.json.
+func text(object *specs.LinuxSeccomp) string {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// both returns an object that both sides take.
+func both(t *testing.T, object *specs.LinuxSeccomp, native *arch.Arch) *comparison {
+	t.Helper()
+	answer, err := ask(t, object, native)
+	if err != nil || answer.Error != "" {
+		t.Fatalf("%v %s\n%s", err, answer.Error, text(object))
+	}
+	policy, _ := ours(t, object, native)
+	return &comparison{rules: *newRules(object, native), policy: policy, program: answer.Program, listing: newListing(answer.Listing)}
+}
+
 // compare holds the two sides of an object together. It fails the test on a
 // difference that is none of the given faults of libseccomp's.
 func compare(t *testing.T, object *specs.LinuxSeccomp, native *arch.Arch, faults ...fault) outcome {
 	t.Helper()
-	text, err := json.Marshal(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	profile, err := spec.Parse(text, "test")
-	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	policy, ours := profile.Resolve(spec.Target{Native: native})
 	answer, err := ask(t, object, native)
-	c := &comparison{rules: *newRules(object, native), policy: policy, program: answer.Program, listing: newListing(answer.Listing)}
 	if err != nil {
+		c := comparison{rules: *newRules(object, native)}
 		if !slices.Contains(faults, faultHangs) || !errors.Is(err, errHangs) || !c.sharesBranches() {
-			t.Fatalf("%v\n%s", err, text)
+			t.Fatalf("%v\n%s", err, text(object))
 		}
 		return outcome{fault: faultHangs}
 	}
 	var conflict *spec.ConflictError
-	switch {
-	case errors.As(ours, &conflict) && answer.Conflict:
+	switch _, err := resolve(t, object, native); {
+	case errors.As(err, &conflict) && answer.Conflict:
 		return outcome{conflict: true}
-	case ours != nil || answer.Error != "":
-		t.Fatalf("ours: %v\nlibseccomp: %s\n%s", ours, answer.Error, text)
+	case err != nil || answer.Error != "":
+		t.Fatalf("ours: %v\nlibseccomp: %s\n%s", err, answer.Error, text(object))
 	}
 
-	compiled, err := compile.Compile(policy, compile.Options{})
-	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	if r, err := verify.Policy(policy, compiled); err != nil || r.Outcome != verify.Equal {
-		t.Fatalf("our program is not our policy: %v %v\n%s", r, err, text)
-	}
-	r, err := verify.Programs(compiled, c.program, native.Endian)
+	policy, program := ours(t, object, native)
+	c := &comparison{rules: *newRules(object, native), policy: policy, program: answer.Program, listing: newListing(answer.Listing)}
+	r, err := verify.Programs(program, c.program, native.Endian)
 	switch {
 	case err != nil:
-		t.Fatalf("%v\n%s", err, text)
+		t.Fatalf("%v\n%s", err, text(object))
 	case r.Outcome == verify.Undecided:
-		t.Fatalf("undecided\n%s", text)
+		t.Fatalf("undecided\n%s", text(object))
 	case r.Outcome == verify.Equal:
 		return outcome{proved: true}
 	}
-	met := c.sample(t, profile, text)
-	o := outcome{fault: c.fault(t, &r.Witness.Call, text), witness: r.String()}
+	met := c.sample(t)
+	o := outcome{fault: c.fault(t, &r.Witness.Call)}
 	met[o.fault]++
 	for f := range met {
 		if !slices.Contains(faults, f) {
-			t.Fatalf("fault %q: %v\n%s\n%v", f, r, text, policy)
+			t.Fatalf("fault %q: %v\n%s\n%v", f, r, text(object), policy)
 		}
 	}
 	return o
 }
 
 // sample checks calls of the profile one by one.
-func (c *comparison) sample(t *testing.T, p *spec.Profile, text []byte) map[fault]int {
+func (c *comparison) sample(t *testing.T) map[fault]int {
 	t.Helper()
+	p, err := spec.Parse([]byte(text(c.object)), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
 	count := map[fault]int{}
 	r := rand.New(rand.NewPCG(1, 2))
 	s := spectest.NewSampler(p, c.archs)
 	for range 500 {
 		d := s.Call(r)
-		if f := c.fault(t, &d, text); f != faultNone {
+		if f := c.fault(t, &d); f != faultNone {
 			count[f]++
 		}
 	}
@@ -130,7 +165,7 @@ func (c *comparison) sample(t *testing.T, p *spec.Profile, text []byte) map[faul
 
 // fault compares the two sides for one call and says what libseccomp gets
 // wrong, if anything.
-func (c *comparison) fault(t *testing.T, d *bpf.Data, text []byte) fault {
+func (c *comparison) fault(t *testing.T, d *bpf.Data) fault {
 	t.Helper()
 	words := d.Words(c.policy.Endian)
 	theirs, err := c.program.Run(&words)
@@ -140,7 +175,7 @@ func (c *comparison) fault(t *testing.T, d *bpf.Data, text []byte) fault {
 	ours := c.policy.Evaluate(d)
 	possible := c.verdicts(d)
 	if !slices.Contains(possible, ours) {
-		t.Fatalf("%s: ours is %v, the rules say %v\n%s\n%v", call(d), ours, possible, text, c.policy)
+		t.Fatalf("%s: ours is %v, the rules say %v\n%s\n%v", call(d), ours, possible, text(c.object), c.policy)
 	}
 	if ours == theirs {
 		return faultNone
@@ -158,7 +193,7 @@ func (c *comparison) fault(t *testing.T, d *bpf.Data, text []byte) fault {
 		return faultLost
 	}
 	t.Fatalf("%s: ours is %v, libseccomp's %v, and so its listing; the rules say %v\n%s\n%v",
-		call(d), ours, theirs, possible, text, c.policy)
+		call(d), ours, theirs, possible, text(c.object), c.policy)
 	return faultNone
 }
 

@@ -3,7 +3,7 @@
 package differential
 
 import (
-	"encoding/gob"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +47,7 @@ type response struct {
 
 // work answers requests until there are no more.
 func work(r io.Reader, w io.Writer) {
-	requests, responses := gob.NewDecoder(r), gob.NewEncoder(w)
+	requests, responses := json.NewDecoder(r), json.NewEncoder(w)
 	for {
 		var q request
 		if requests.Decode(&q) != nil {
@@ -77,8 +77,8 @@ func answer(q *request) response {
 type worker struct {
 	command   *exec.Cmd
 	stdin     io.Closer
-	requests  *gob.Encoder
-	responses *gob.Decoder
+	requests  *json.Encoder
+	responses *json.Decoder
 }
 
 var (
@@ -98,7 +98,7 @@ func startWorker() (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.stdin, w.requests, w.responses = stdin, gob.NewEncoder(stdin), gob.NewDecoder(stdout)
+	w.stdin, w.requests, w.responses = stdin, json.NewEncoder(stdin), json.NewDecoder(stdout)
 	return w, w.command.Start()
 }
 
