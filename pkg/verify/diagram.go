@@ -47,10 +47,11 @@ type forest struct {
 // remembers nothing, as f is never none.
 type choice struct{ f, g, h, result ref }
 
-// A forest starts with room for a usual filter's proof and doubles; memo stops
-// growing where a miss in the processor's cache costs as much as a step.
+// A forest starts with room for the proof of a usual filter, as growing costs a
+// process that makes just one proof as much as the proof, and doubles. memo
+// stops growing where a miss in the processor's cache costs as much as a step.
 const (
-	firstNodes  = 1 << 13
+	firstNodes  = 1 << 15
 	largestMemo = 1 << 18
 )
 
@@ -58,12 +59,12 @@ const (
 // which few filters need.
 var forests = sync.Pool{New: func() any { return new(forest) }}
 
-const largestKept = 64 * firstNodes
+const largestKept = 16 * firstNodes
 
 // reset empties the forest, whose refs mean nothing any more, and gives it a
 // budget. A forest from the pool needs it first.
 func (d *forest) reset(budget Budget) {
-	d.nodes = append(d.nodes[:0], node{level: bottom}, node{level: bottom, low: all, high: all})
+	d.nodes = append(resize(d.nodes, firstNodes)[:0], node{level: bottom}, node{level: bottom, low: all, high: all})
 	d.unique = resize(d.unique, 2*firstNodes)
 	d.memo = resize(d.memo, firstNodes)
 	clear(d.unique)
