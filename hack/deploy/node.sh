@@ -1,0 +1,93 @@
+#!/bin/sh
+# Puts the shim on a node and takes it away again; busybox is enough to run it.
+#
+# usage: node.sh install|remove|run
+#
+# run installs, waits to be ended, and removes. HOST is where the node's root is
+# mounted (default /). The node's own configuration is extended and restored, not
+# replaced.
+set -eu
+
+from=$(cd "$(dirname "$0")" && pwd)
+# Of a package that is unpacked in the source tree, the binaries are in bin.
+binaries=$from
+[ -x "$binaries/seccomp-hook" ] || binaries=$from/../../bin
+host=${HOST:-}
+bin=$host/usr/local/bin
+etc=$host/etc/containerd
+mark='# seccomp-hook'
+
+# place FILE NAME: a new file by rename(2), as the old one may be running.
+place() {
+	cp "$1" "$bin/.$2.new"
+	chmod 0755 "$bin/.$2.new"
+	mv -f "$bin/.$2.new" "$bin/$2"
+}
+
+# configure: a file of our own that the node's configuration imports.
+configure() {
+	mkdir -p "$etc/conf.d"
+	if [ ! -e "$etc/config.toml" ]; then
+		printf 'version = 3 %s\n' "$mark" >"$etc/config.toml"
+	fi
+	# An imported file must have the version of the one that imports it, where
+	# containerd is older than 2.3.
+	case $(sed -n 's/^version *= *\([0-9]*\).*/\1/p' "$etc/config.toml") in
+	2) cp "$from/containerd-1.toml" "$etc/conf.d/seccomp-hook.toml" ;;
+	3 | 4) cp "$from/containerd.toml" "$etc/conf.d/seccomp-hook.toml" ;;
+	*)
+		echo "$0: /etc/containerd/config.toml: no version of 2 to 4" >&2
+		return 1
+		;;
+	esac
+	if grep -q '^imports' "$etc/config.toml"; then
+		grep -q '^imports.*/etc/containerd/conf\.d/\*\.toml' "$etc/config.toml" || {
+			echo "$0: /etc/containerd/config.toml: imports must name /etc/containerd/conf.d/*.toml" >&2
+			return 1
+		}
+	else
+		sed "1i imports = ['/etc/containerd/conf.d/*.toml'] $mark" "$etc/config.toml" >"$etc/.config.toml.new"
+		mv -f "$etc/.config.toml.new" "$etc/config.toml"
+	fi
+}
+
+install() {
+	mkdir -p "$bin"
+	place "$binaries/seccomp-hook" seccomp-hook
+	place "$binaries/containerd-shim-seccomp-v2" containerd-shim-seccomp-v2
+	ln -sf seccomp-hook "$bin/seccomp-runc"
+	configure
+}
+
+remove() {
+	rm -f "$etc/conf.d/seccomp-hook.toml"
+	if [ -e "$etc/config.toml" ]; then
+		sed "/ $mark\$/d" "$etc/config.toml" >"$etc/.config.toml.new"
+		mv -f "$etc/.config.toml.new" "$etc/config.toml"
+		[ -s "$etc/config.toml" ] || rm -f "$etc/config.toml"
+	fi
+	rmdir "$etc/conf.d" 2>/dev/null || true # others' files may be there
+	rm -f "$bin/seccomp-runc" "$bin/containerd-shim-seccomp-v2" "$bin/seccomp-hook"
+}
+
+# restart: containerd reads its configuration when it starts. Containers live
+# on meanwhile.
+restart() {
+	nsenter -t 1 -m -p -- systemctl restart containerd
+}
+
+case ${1-} in
+install) install ;;
+remove) remove ;;
+run)
+	trap 'remove; restart; exit 0' TERM INT
+	install
+	restart
+	sleep infinity &
+	wait
+	;;
+*)
+	echo "usage: $0 install|remove|run" >&2
+	exit 2
+	;;
+esac

@@ -1,0 +1,235 @@
+package kubernetes
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	node "k8s.io/api/node/v1"
+	"sigs.k8s.io/yaml"
+)
+
+const deploy = "../../hack/deploy"
+
+// objects are Kubernetes' types by what a document says it is.
+var objects = map[string]func() any{
+	"apps/v1/DaemonSet":           func() any { return new(apps.DaemonSet) },
+	"node.k8s.io/v1/RuntimeClass": func() any { return new(node.RuntimeClass) },
+	"v1/Pod":                      func() any { return new(core.Pod) },
+}
+
+// read decodes the documents of a file of hack/deploy, strictly: a property that
+// Kubernetes does not have, or has with another type, is an error.
+func read(t *testing.T, name string) []any {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(deploy, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []any
+	for i, document := range bytes.Split(text, []byte("\n---\n")) {
+		var kind struct{ APIVersion, Kind string }
+		if err := yaml.Unmarshal(document, &kind); err != nil {
+			t.Fatalf("%s: document %d: %v", name, i, err)
+		}
+		make, known := objects[kind.APIVersion+"/"+kind.Kind]
+		if !known {
+			t.Fatalf("%s: document %d: no type for %s %s", name, i, kind.APIVersion, kind.Kind)
+		}
+		object := make()
+		if err := yaml.UnmarshalStrict(document, object); err != nil {
+			t.Errorf("%s: document %d: %v", name, i, err)
+		}
+		all = append(all, object)
+	}
+	return all
+}
+
+func TestManifests(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(deploy, "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no manifests", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) { read(t, filepath.Base(file)) })
+	}
+}
+
+// TestManifestsAgree: what one file refers to, another one has.
+func TestManifestsAgree(t *testing.T) {
+	class := read(t, "runtimeclass.yaml")[0].(*node.RuntimeClass)
+	set := read(t, "daemonset.yaml")[0].(*apps.DaemonSet)
+	pod := read(t, "pod.yaml")[0].(*core.Pod)
+	if pod.Spec.RuntimeClassName == nil || *pod.Spec.RuntimeClassName != class.Name {
+		t.Errorf("the pod's class is %v, not %s", pod.Spec.RuntimeClassName, class.Name)
+	}
+	for label, value := range class.Scheduling.NodeSelector {
+		if set.Spec.Template.Spec.NodeSelector[label] != value {
+			t.Errorf("the DaemonSet's nodes have no label %s=%s", label, value)
+		}
+	}
+	for label, value := range set.Spec.Selector.MatchLabels {
+		if set.Spec.Template.Labels[label] != value {
+			t.Errorf("the DaemonSet does not select its pods by %s", label)
+		}
+	}
+	volumes := map[string]bool{}
+	for _, v := range set.Spec.Template.Spec.Volumes {
+		volumes[v.Name] = true
+	}
+	for _, c := range set.Spec.Template.Spec.Containers {
+		for _, m := range c.VolumeMounts {
+			if !volumes[m.Name] {
+				t.Errorf("container %s mounts %s, which is no volume", c.Name, m.Name)
+			}
+		}
+	}
+	for _, file := range []string{"containerd.toml", "containerd-1.toml"} {
+		text, err := os.ReadFile(filepath.Join(deploy, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), `.containerd.runtimes.`+class.Handler+"]\n") {
+			t.Errorf("%s: no handler %s", file, class.Handler)
+		}
+	}
+}
+
+// TestHooksD: the file for Podman and CRI-O is of their hooks.d schema, 1.0.0.
+func TestHooksD(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(deploy, "hooks.d/seccomp-hook.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hook struct {
+		Version string `json:"version"`
+		Hook    struct {
+			Path string   `json:"path"`
+			Args []string `json:"args"`
+		} `json:"hook"`
+		When struct {
+			Annotations map[string]string `json:"annotations"`
+		} `json:"when"`
+		Stages []string `json:"stages"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&hook); err != nil {
+		t.Fatal(err)
+	}
+	if hook.Version != "1.0.0" || !filepath.IsAbs(hook.Hook.Path) || len(hook.Stages) != 1 || hook.Stages[0] != hook.Hook.Args[1] {
+		t.Errorf("%+v", hook)
+	}
+}
+
+// TestNode: what node.sh installs it takes away, and nothing else.
+func TestNode(t *testing.T) {
+	const own = "version = 2\n[plugins]\n"
+	for _, tc := range []struct {
+		name, config string
+		want         string // part of what the configuration says then
+		fails        bool
+	}{
+		{"no configuration", "", "version = 3", false},
+		{"version 2", own, own, false},
+		{"version 3", "version = 3\n", "version = 3\n", false},
+		{"imports of its own", "version = 3\nimports = ['/etc/containerd/conf.d/*.toml', '/x']\n", "'/x'", false},
+		{"other imports", "version = 3\nimports = ['/x']\n", "", true},
+		{"version 1", "version = 1\n", "", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			host, source := t.TempDir(), t.TempDir()
+			for _, name := range []string{"node.sh", "containerd.toml", "containerd-1.toml"} {
+				copyFile(t, filepath.Join(deploy, name), filepath.Join(source, name))
+			}
+			for _, name := range []string{"seccomp-hook", "containerd-shim-seccomp-v2"} {
+				write(t, filepath.Join(source, name), "#!/bin/true\n")
+			}
+			write(t, filepath.Join(host, "usr/local/bin/other"), "")
+			if tc.config != "" {
+				write(t, filepath.Join(host, "etc/containerd/config.toml"), tc.config)
+			}
+			before := tree(t, host)
+			run := func(verb string) error {
+				cmd := exec.Command("sh", filepath.Join(source, "node.sh"), verb)
+				cmd.Env = append(os.Environ(), "HOST="+host)
+				out, err := cmd.CombinedOutput()
+				t.Logf("%s: %s", verb, out)
+				return err
+			}
+			err := run("install")
+			if (err != nil) != tc.fails {
+				t.Fatal(err)
+			}
+			if !tc.fails {
+				config, err := os.ReadFile(filepath.Join(host, "etc/containerd/config.toml"))
+				if err != nil || !strings.Contains(string(config), tc.want) || !strings.Contains(string(config), "/etc/containerd/conf.d/*.toml") {
+					t.Errorf("%v: configuration:\n%s", err, config)
+				}
+				if err := run("install"); err != nil { // as after a restart of the pod
+					t.Fatal(err)
+				}
+				if target, err := os.Readlink(filepath.Join(host, "usr/local/bin/seccomp-runc")); err != nil || target != "seccomp-hook" {
+					t.Error(target, err)
+				}
+			}
+			if err := run("remove"); err != nil {
+				t.Fatal(err)
+			}
+			if after := tree(t, host); after != before {
+				t.Errorf("before:\n%s\nafter:\n%s", before, after)
+			}
+		})
+	}
+}
+
+// tree describes the files below a directory; directories that are empty do not
+// count.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		b.WriteString(strings.TrimPrefix(path, dir) + ": " + string(text) + "\n")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	source, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	text, err := io.ReadAll(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, to, string(text))
+}
