@@ -27,6 +27,14 @@ const (
 	// where there is no profile.
 	AnnotationInstallMode         = AnnotationPrefix + "install.mode"
 	AnnotationInstallMicroseconds = AnnotationPrefix + "install.microseconds"
+
+	// AnnotationDispatch, as input, says from where the container's program may
+	// make system calls (install.ParseAreas). What came of it is known when the
+	// program begins: the area in AnnotationDispatchArea, or why the program was
+	// killed instead in AnnotationDispatchError.
+	AnnotationDispatch      = AnnotationPrefix + "dispatch"
+	AnnotationDispatchArea  = AnnotationPrefix + "dispatch.area"
+	AnnotationDispatchError = AnnotationPrefix + "dispatch.error"
 )
 
 // Values of AnnotationStore.

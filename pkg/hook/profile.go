@@ -33,7 +33,7 @@ type profile struct {
 // caller's, or the annotation's, or linux.seccomp, or the default.
 // stated are the annotations of the state, where there is one.
 func (o *Options) choose(stated map[string]string, config *bundle.Config) (*profile, error) {
-	named, err := annotated(stated, config)
+	named, err := annotated(filter.AnnotationProfile, stated, config)
 	switch {
 	case err != nil:
 		return nil, err
@@ -49,17 +49,18 @@ func (o *Options) choose(stated map[string]string, config *bundle.Config) (*prof
 	return nil, nil
 }
 
-// annotated returns the profile that an annotation names, "" for none. The
-// state has the annotations of config.json, but a runtime need not put them
-// there; that must not lose the profile, and neither must there be two.
-func annotated(stated map[string]string, config *bundle.Config) (string, error) {
-	inState, isStated := stated[filter.AnnotationProfile]
-	inConfig, configured := config.Annotation(filter.AnnotationProfile)
+// annotated returns the value of an annotation that asks for something, "" where
+// there is none. The state has the annotations of config.json, but a runtime need
+// not put them there; that must not lose what was asked for, and neither must
+// there be two.
+func annotated(name string, stated map[string]string, config *bundle.Config) (string, error) {
+	inState, isStated := stated[name]
+	inConfig, configured := config.Annotation(name)
 	switch {
 	case isStated && configured && inState != inConfig:
-		return "", fmt.Errorf("annotation %s: the state has %q, config.json has %q", filter.AnnotationProfile, inState, inConfig)
+		return "", fmt.Errorf("annotation %s: the state has %q, config.json has %q", name, inState, inConfig)
 	case isStated && inState == "", configured && inConfig == "":
-		return "", fmt.Errorf("annotation %s: empty", filter.AnnotationProfile)
+		return "", fmt.Errorf("annotation %s: empty", name)
 	case isStated:
 		return inState, nil
 	default:

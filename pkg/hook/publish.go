@@ -8,12 +8,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/install"
 )
 
 // Files in the directory of a container, <root>/<container id>. The directory
@@ -22,6 +24,9 @@ import (
 const (
 	stateFile  = "state.json" // OCI state, the annotations merged in
 	filterFile = "filter"     // the filter, for the container's execs; see also Init
+	// outcomeFile is an install.Outcome, where the container's program is to get
+	// more than a filter. It counts only beside a state that asks for that.
+	outcomeFile = "outcome"
 )
 
 // publish writes what is known of a container. On an error there may be parts of
@@ -93,11 +98,56 @@ func forget(dir string) error {
 // ErrNoContainer says that nothing is published of a container.
 var ErrNoContainer = errors.New("no such container")
 
+// openOutcome makes the file that the installer writes an Outcome to, long after
+// this process.
+func openOutcome(root, id string) (*os.File, error) {
+	path := filepath.Join(root, id, outcomeFile)
+	if err := os.MkdirAll(root, 0o711); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+}
+
 // State returns the published state of a container: its OCI state with the
-// annotations merged in, as JSON. The error wraps ErrNoContainer where there
-// is none.
+// annotations merged in, as a line of JSON. The error wraps ErrNoContainer where
+// there is none.
 func State(root, id string) ([]byte, error) {
-	return published(root, id, stateFile, 2*maxState)
+	text, err := published(root, id, stateFile, 2*maxState)
+	if err != nil {
+		return nil, err
+	}
+	var state specs.State
+	if err := json.Unmarshal(text, &state); err != nil {
+		return nil, fmt.Errorf("container %s: %s: %w", id, stateFile, err)
+	}
+	if _, asked := state.Annotations[filter.AnnotationDispatch]; !asked {
+		return text, nil
+	}
+	line, err := published(root, id, outcomeFile, maxState)
+	if errors.Is(err, ErrNoContainer) || err == nil && len(line) == 0 {
+		return text, nil // the program has not begun
+	}
+	if err != nil {
+		return nil, err
+	}
+	outcome, err := install.ParseOutcome(strings.TrimSuffix(string(line), "\n"))
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %s: %w", id, outcomeFile, err)
+	}
+	switch {
+	case outcome.Err != nil:
+		state.Annotations[filter.AnnotationDispatchError] = outcome.Err.Error()
+	case outcome.Area != nil:
+		state.Annotations[filter.AnnotationDispatchArea] = outcome.Area.String()
+	}
+	text, err = json.Marshal(&state)
+	return append(text, '\n'), err
 }
 
 // Filter returns the filter that was installed in a container, for its execs.
@@ -158,10 +208,14 @@ func Remove(root, id string) error {
 		return err
 	}
 	dir := filepath.Join(rootOr(root), id)
-	if err := forget(dir); err != nil {
+	err := forget(dir)
+	if outcomeErr := os.Remove(filepath.Join(dir, outcomeFile)); err == nil && !errors.Is(outcomeErr, fs.ErrNotExist) {
+		err = outcomeErr
+	}
+	if err != nil {
 		return fmt.Errorf("container %s: %w", id, err)
 	}
-	err := unix.Rmdir(dir)
+	err = unix.Rmdir(dir)
 	switch err {
 	case nil, unix.ENOENT:
 		return nil

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -142,11 +141,19 @@ func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start 
 	if err != nil {
 		return nil, err
 	}
+	areas, err := dispatch(state.Annotations, config)
+	if err != nil {
+		return nil, err
+	}
+	i := installation{root: o.Root, state: state, config: config, areas: areas, start: start}
 	r.Annotations[filter.AnnotationInstallMode] = ModeNone
 	if o.Filter != "" {
-		return r.installGiven(ctx, state, o, config, start)
+		return r.installGiven(ctx, &i, o.Filter)
 	}
 	chosen, err := o.choose(state.Annotations, config)
+	if err == nil && chosen == nil && areas != nil {
+		err = errNoProfile
+	}
 	if err != nil || chosen == nil {
 		return nil, err
 	}
@@ -161,31 +168,61 @@ func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start 
 		return nil, err
 	}
 	f, err := r.prepare(o, chosen, config)
+	if err == nil && f == nil && areas != nil {
+		err = errNoProfile
+	}
 	if f == nil {
 		if closeErr := installer.Close(); err == nil {
 			err = closeErr
 		}
 		return nil, err
 	}
-	return f, r.install(ctx, installer, f, config, state)
+	return f, r.install(ctx, &i, installer, f)
+}
+
+// errNoProfile says that a container asks for a dispatch and for no filter. The
+// dispatch alone would be taken for a boundary, which it is not.
+var errNoProfile = fmt.Errorf("annotation %s: there is no profile, and without a filter there is no dispatch", filter.AnnotationDispatch)
+
+// dispatch returns from where the container's program may make system calls; nil
+// where that is not said.
+func dispatch(stated map[string]string, config *bundle.Config) (*install.Areas, error) {
+	text, err := annotated(filter.AnnotationDispatch, stated, config)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	areas, err := install.ParseAreas(text)
+	if err != nil {
+		return nil, fmt.Errorf("annotation %s: %w", filter.AnnotationDispatch, err)
+	}
+	return areas, nil
+}
+
+// installation is where a filter goes.
+type installation struct {
+	root   string
+	state  *specs.State
+	config *bundle.Config
+	areas  *install.Areas
+	start  func(pid int) (installer, error)
 }
 
 // installGiven installs the filter of Options.Filter.
-func (r *Result) installGiven(ctx context.Context, state *specs.State, o *Options, config *bundle.Config, start func(pid int) (installer, error)) (*filter.Filter, error) {
-	f, err := readFilter(o.Filter)
+func (r *Result) installGiven(ctx context.Context, i *installation, path string) (*filter.Filter, error) {
+	f, err := readFilter(path)
 	if err != nil {
 		return nil, err
 	}
 	r.Filter = f
 	maps.Copy(r.Annotations, f.Annotations())
-	if err := r.beside(f, &profile{name: f.Profile}, config); err != nil {
+	if err := r.beside(f, &profile{name: f.Profile}, i.config); err != nil {
 		return nil, err
 	}
-	installer, err := start(state.Pid)
+	installer, err := i.start(i.state.Pid)
 	if err != nil {
 		return nil, err
 	}
-	return f, r.install(ctx, installer, f, config, state)
+	return f, r.install(ctx, i, installer, f)
 }
 
 // readFilter reads a stored filter.
@@ -207,30 +244,50 @@ func readFilter(path string) (*filter.Filter, error) {
 }
 
 // install attaches the filter.
-func (r *Result) install(ctx context.Context, installer installer, f *filter.Filter, config *bundle.Config, state *specs.State) error {
-	installable, err := Installable(f)
+func (r *Result) install(ctx context.Context, i *installation, installer installer, f *filter.Filter) error {
+	request, err := i.request(f)
 	if err != nil {
 		_ = installer.Close() // nothing was installed, and err says why
 		return err
 	}
+	if request.Outcome != nil {
+		defer func() { _ = request.Outcome.Close() }() // this process writes nothing
+	}
 	ctx, cancel := context.WithTimeout(ctx, installTimeout)
 	defer cancel()
 	begin := time.Now()
-	installed, err := installer.Install(ctx, install.Request{
-		Filter:          installable,
-		NoNewPrivileges: config.NoNewPrivileges(),
-		Parent:          os.Getppid(),
-	})
+	installed, err := installer.Install(ctx, *request)
 	if err != nil {
 		return err
 	}
-	r.Annotations[filter.AnnotationInstallMode] = string(installed.Mode)
-	r.Annotations[filter.AnnotationInstallMicroseconds] = strconv.FormatInt(time.Since(begin).Microseconds(), 10)
+	r.installed(installed, time.Since(begin))
 	if installed.Listener == nil {
 		return nil
 	}
 	defer installed.Listener.Close()
-	return Notify(f.Listener, installed.Listener, state, state.Pid)
+	return Notify(f.Listener, installed.Listener, i.state, i.state.Pid)
+}
+
+// request returns what to ask of the installer.
+func (i *installation) request(f *filter.Filter) (*install.Request, error) {
+	installable, err := Installable(f)
+	if err != nil {
+		return nil, err
+	}
+	r := &install.Request{
+		Filter:          installable,
+		NoNewPrivileges: i.config.NoNewPrivileges(),
+		Parent:          os.Getppid(),
+		Dispatch:        i.areas,
+	}
+	if i.areas != nil {
+		// What becomes of it is known only when the program begins, and this
+		// process is gone by then.
+		if r.Outcome, err = openOutcome(i.root, i.state.ID); err != nil {
+			return nil, fmt.Errorf("publish: %w", err)
+		}
+	}
+	return r, nil
 }
 
 // Installable returns f in the form that pkg/install takes. A flag that the

@@ -27,6 +27,7 @@ type fakeInstaller struct {
 	closed   int
 	fail     error
 	listener *os.File
+	outcome  string // of the container's program
 }
 
 func (f *fakeInstaller) start(pid int) (installer, error) {
@@ -38,6 +39,11 @@ func (f *fakeInstaller) Install(_ context.Context, r install.Request) (*install.
 	f.requests = append(f.requests, r)
 	if f.fail != nil {
 		return nil, f.fail
+	}
+	if r.Outcome != nil {
+		if _, err := r.Outcome.WriteString(f.outcome); err != nil {
+			return nil, err
+		}
 	}
 	return &install.Result{Mode: install.ModeSuspend, Listener: f.listener, Threads: 5}, nil
 }
@@ -395,6 +401,50 @@ func TestPoststop(t *testing.T) {
 	}
 	if err := Poststop(strings.NewReader(`{"id":"../c1"}`), c.root); err == nil {
 		t.Error("a path as id was taken")
+	}
+}
+
+// TestDispatch: the annotation goes to the installer, with a file for what comes
+// of it, which the state then has.
+func TestDispatch(t *testing.T) {
+	for _, c := range []struct{ outcome, name, want string }{
+		{"", filter.AnnotationDispatchArea, ""}, // not yet
+		{"live 7 00401000-00402000\n", filter.AnnotationDispatchArea, "00401000-00402000"},
+		{"killed 7 the program is dynamically linked\n", filter.AnnotationDispatchError, "the program is dynamically linked"},
+	} {
+		container := newContainer(t, plainConfig).annotate("deny.json")
+		container.annotations[filter.AnnotationDispatch] = "text"
+		f := fakeInstaller{outcome: c.outcome}
+		_, err := container.run(t, Options{}, &f)
+		must(t, err)
+		if got := f.requests[0].Dispatch.String(); got != "text" {
+			t.Errorf("asked for %q", got)
+		}
+		annotations := container.published(t)
+		if annotations[filter.AnnotationDispatch] != "text" || annotations[c.name] != c.want {
+			t.Errorf("after %q: %q", c.outcome, annotations)
+		}
+	}
+
+	for name, c := range map[string]struct{ profile, dispatch, config, want string }{
+		"empty":                {"deny.json", "", plainConfig, "dispatch: empty"},
+		"no area":              {"deny.json", "2-1", plainConfig, "annotation io.seccomp-hook.dispatch: install: areas"},
+		"two annotations":      {"deny.json", "text", `{"annotations":{"io.seccomp-hook.dispatch":"1-2"}}`, `config.json has "1-2"`},
+		"no profile":           {"", "text", plainConfig, "without a filter there is no dispatch"},
+		"a profile of nothing": {"disabled.json", "text", plainConfig, "without a filter there is no dispatch"},
+	} {
+		container := newContainer(t, c.config)
+		container.annotations = map[string]string{filter.AnnotationDispatch: c.dispatch}
+		if c.profile != "" {
+			container.annotations[filter.AnnotationProfile] = c.profile
+		}
+		var f fakeInstaller
+		if _, err := container.run(t, Options{}, &f); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want an error with %q", name, err, c.want)
+		}
+		if len(f.requests) != 0 || f.closed != len(f.started) {
+			t.Errorf("%s: something was installed, or an installer is left", name)
+		}
 	}
 }
 
