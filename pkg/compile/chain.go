@@ -54,10 +54,6 @@ func (c *chain) extend(arms []arm, j int) bool {
 			break
 		}
 	}
-	if c.wide < 0 {
-		// Some of the links may yet turn out to lead where a wide arm does.
-		return len(c.links) <= 2*maxChain
-	}
 	return len(c.links) <= maxChain
 }
 

@@ -67,3 +67,9 @@ func (c *code) jump(op uint16, k uint32, then, otherwise ref) ref {
 	}
 	return c.add(s)
 }
+
+// from returns the steps that can be reached from root.
+func (c *code) from(root ref) steps {
+	p, _ := dropDead(c.steps[:root+1])
+	return p
+}

@@ -79,32 +79,20 @@ func (e *PolicyError) Error() string {
 	return fmt.Sprintf("compile: invalid policy: token %#x: %s", e.Audit, e.Reason)
 }
 
-// maxSteps is the number of steps from which on passes cannot be hoped to make a
-// program short enough.
-const maxSteps = 16 * bpf.MaxInstructions
-
 // Compile returns a program that gives every call the return value that the
-// policy gives it. The same policy and options give the same program, on any machine.
-// The error is a *TooLargeError where the program would not fit, and a
-// *PolicyError where it is not a total function.
+// policy gives it. The same policy and options give the same program, on any
+// machine. The error is a *TooLargeError where the program would not fit, and a
+// *PolicyError where the policy is not a total function.
 func Compile(policy *spec.Policy, o Options) (bpf.Program, error) {
+	if int(o.Optimize) >= len(balances) {
+		return nil, fmt.Errorf("compile: unknown goal %s", o.Optimize)
+	}
 	if err := check(policy); err != nil {
 		return nil, err
 	}
-	c := newCode()
-	goal := balances[o.Optimize]
-	tree := &search{code: c}
-	b := &builder{
-		policy: policy, code: c, goal: goal, weights: o.Weights, search: tree, heirs: &search{code: c},
-		planner: &planner{
-			diagrams: newDiagrams(), code: c, search: tree, endian: policy.Endian, goal: goal,
-			plans: map[function]plan{}, inBits: map[function]plan{},
-		},
-	}
-	root := b.build()
-	p, _ := dropDead(c.steps[:root+1])
-	if len(p) > maxSteps {
-		return nil, &TooLargeError{Instructions: len(p)}
+	p, err := newBuilder(policy, o).build()
+	if err != nil {
+		return nil, err
 	}
 	program := layout(optimize(p, passes))
 	if len(program) > bpf.MaxInstructions {

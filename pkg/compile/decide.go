@@ -36,9 +36,9 @@ const (
 	weightZeroHigh = 31
 )
 
-// maxPlanning bounds, for one policy, the runs that are looked at in search of
-// better plans than the plainest.
-const maxPlanning = 200_000
+// maxPlanning bounds, for one policy, the work spent in search of better plans
+// than the plainest, about in runs that are looked at.
+const maxPlanning = 100_000
 
 // plan returns code for f, which decides on share s of all calls.
 func (p *planner) plan(f function, s share) plan {
@@ -115,6 +115,7 @@ func (p *planner) word(l level, runs []run, s share) plan {
 // arms returns code that searches the arms for the number in A and goes on with
 // the function of each. The weights of arms are against each other.
 func (p *planner) arms(arms []arm, to func(int) function, s share) plan {
+	p.work += len(arms) * min(len(arms), maxArms) / 8 // the search
 	var q plan
 	total := weightOf(arms)
 	seen := make(map[function]bool, len(arms))
@@ -131,7 +132,6 @@ func (p *planner) arms(arms []arm, to func(int) function, s share) plan {
 			q.size += next.size
 		}
 	}
-	p.search.perTest = p.goal.perInstruction
 	found := p.search.build(arms)
 	q.root = found.root
 	q.cost += int(found.cost * instruction / max(s, 1))
@@ -197,7 +197,6 @@ func (p *planner) masked(f function, s share) (plan, bool) {
 	if p.work += size + len(arms); !ok {
 		return plan{}, false
 	}
-	p.work += len(arms) * len(arms) // for the search
 	q := p.arms(arms, func(i int) function { return to[i] }, s)
 	q.root = p.code.mask(mask, q.root)
 	q.cost += instruction

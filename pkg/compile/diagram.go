@@ -153,11 +153,11 @@ func (d *diagrams) normal(l level, f function) function {
 	if n.level != l || n.bit == wholeWord {
 		return f
 	}
-	runs := make([]run, 0, maxBitRuns)
-	if runs, ok := d.intervals(runs, l, f, 31, 0); ok {
-		return d.word(l, runs)
+	runs, few := d.intervals(make([]run, 0, maxBitRuns), l, f, 31, 0)
+	if !few {
+		return f
 	}
-	return f
+	return d.word(l, runs)
 }
 
 // intervals appends the intervals of f over the values of word l that begin

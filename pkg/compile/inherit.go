@@ -48,7 +48,6 @@ func (b *builder) inherit(arms []arm) (ref, bool) {
 
 // lead returns the search among arms, of which some lead where to does.
 func (b *builder) lead(arms []arm, to *base) ref {
-	b.heirs.perTest = b.goal.perInstruction
 	b.heirs.inherit = func(first, last uint32) ref { return b.code.narrow(to.root, first, last) }
 	return b.heirs.build(arms).root
 }
@@ -71,22 +70,21 @@ func (b *builder) halves(arms []arm) (ref, bool) {
 	if b.estimate(high, len(shared), len(low)) >= b.estimate(high, len(high), 0) {
 		return none, false
 	}
-	all := slices.Clone(low)
-	all = append(all, arm{first: x32Bit, last: high[len(high)-1].last | x32Bit, to: pending, weight: weightOf(high)})
-	all = append(all, rest...)
-	b.search.solve(all)
+	arms = append(slices.Clone(low), arm{first: x32Bit, last: high[len(high)-1].last | x32Bit, to: pending, weight: weightOf(high)})
+	arms = append(arms, rest...)
+	b.search.solve(arms)
 	to.root = b.search.emit(0, len(low)-1)
 	b.bases = append(b.bases, *to)
-	all[len(low)].to = b.code.mask(^uint32(x32Bit), b.lead(shared, to))
-	return b.search.emit(0, len(all)-1), true
+	arms[len(low)].to = b.code.mask(^uint32(x32Bit), b.lead(shared, to))
+	return b.search.emit(0, len(arms)-1), true
 }
 
 // pending stands for a step that is not made yet.
 const pending ref = -3
 
-// split returns the arms of the numbers below the bit of x32, those that have
-// it, and the rest, to which numbers at the end of the second part that lead
-// where it begins belong as well.
+// split returns the arms of the numbers below those of x32, of x32, and of the
+// rest. The last numbers with the bit of x32 are no calls, and lead where those
+// after them do: they count as rest.
 func split(arms []arm) (low, high, rest []arm) {
 	for _, a := range arms {
 		if a.first < x32Bit {

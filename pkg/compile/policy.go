@@ -20,9 +20,25 @@ type builder struct {
 	bases   []base
 }
 
-// build returns the first step of the program.
-func (b *builder) build() ref {
-	verdicts := b.read()
+func newBuilder(p *spec.Policy, o Options) *builder {
+	c, goal := newCode(), balances[o.Optimize]
+	tree := &search{code: c, perTest: goal.perInstruction}
+	return &builder{
+		policy: p, code: c, goal: goal, weights: o.Weights,
+		search: tree, heirs: &search{code: c, perTest: goal.perInstruction},
+		planner: &planner{
+			diagrams: newDiagrams(), code: c, search: tree, endian: p.Endian, goal: goal,
+			plans: make(map[function]plan), inBits: make(map[function]plan),
+		},
+	}
+}
+
+// build returns the program before passes and layout.
+func (b *builder) build() (steps, error) {
+	verdicts, err := b.read()
+	if err != nil {
+		return nil, err
+	}
 	weights := weigh(b.policy, b.goal, b.weights, func(i, j int) (bpf.Return, bool) {
 		f := verdicts[i][j].function
 		if f == noFunction || b.planner.diagrams.nodes[f].level != constant {
@@ -40,8 +56,16 @@ func (b *builder) build() ref {
 		}
 		tokens[i] = arm{t.Audit, t.Audit, b.code.load(bpf.OffNr, b.token(arms)), weights[i].total}
 	}
-	return b.code.load(bpf.OffArch, b.dispatch(tokens))
+	p := b.code.from(b.code.load(bpf.OffArch, b.dispatch(tokens)))
+	if len(p) > maxSteps {
+		return nil, &TooLargeError{Instructions: len(p)}
+	}
+	return p, nil
 }
+
+// maxSteps is the number of steps from which on passes cannot be hoped to make a
+// program short enough.
+const maxSteps = 16 * bpf.MaxInstructions
 
 // verdict is what the calls of one range get: a function, or code already
 // where that would be too much work.
@@ -51,7 +75,7 @@ type verdict struct {
 }
 
 // read returns the policy's verdicts, by token and range.
-func (b *builder) read() [][]verdict {
+func (b *builder) read() ([][]verdict, error) {
 	r := newReader(b.planner.diagrams)
 	verdicts := make([][]verdict, len(b.policy.Tokens))
 	for i := range verdicts {
@@ -59,14 +83,17 @@ func (b *builder) read() [][]verdict {
 		verdicts[i] = make([]verdict, len(ranges))
 		for j := range ranges {
 			f, err := r.verdict(&ranges[j].Verdict)
-			if err != nil {
-				verdicts[i][j] = verdict{noFunction, b.code.rules(b.policy.Endian, &ranges[j].Verdict)}
+			if err == nil {
+				verdicts[i][j].function = f
 				continue
 			}
-			verdicts[i][j].function = f
+			if n := max(length(&ranges[j].Verdict), len(b.code.steps)); n > maxSteps {
+				return nil, &TooLargeError{Instructions: n}
+			}
+			verdicts[i][j] = verdict{noFunction, b.code.rules(b.policy.Endian, &ranges[j].Verdict)}
 		}
 	}
-	return verdicts
+	return verdicts, nil
 }
 
 // plan makes code for all functions. Those that are called most choose first
@@ -80,7 +107,7 @@ func (b *builder) plan(verdicts [][]verdict, weights []weighing) {
 			if v.function == noFunction {
 				continue
 			}
-			if shares[v.function] == 0 {
+			if rules[v.function] == nil {
 				functions = append(functions, v.function)
 				rules[v.function] = &b.policy.Tokens[i].Ranges[j].Verdict
 			}
@@ -125,14 +152,12 @@ func (b *builder) dispatch(tokens []arm) ref {
 	if next < 1<<32 {
 		arms = append(arms, arm{first: uint32(next), last: ^uint32(0), to: other})
 	}
-	b.search.perTest = b.goal.perInstruction
 	return b.search.build(arms).root
 }
 
 // token returns the search for the number in A among the arms of one token.
 func (b *builder) token(arms []arm) ref {
 	arms = merge(arms)
-	b.search.perTest = b.goal.perInstruction
 	if root, ok := b.inherit(arms); ok {
 		return root
 	}

@@ -160,15 +160,7 @@ func newTerm(rule *spec.Rule) (term, bool) {
 // read returns the function whose result is that of the first of terms that
 // applies, else otherwise.
 func (r *reader) read(terms []term, otherwise bpf.Return) (function, error) {
-	for i, t := range terms {
-		if len(t.comparisons) == 0 {
-			terms, otherwise = terms[:i], t.result
-			break
-		}
-	}
-	for len(terms) > 0 && terms[len(terms)-1].result == otherwise {
-		terms = terms[:len(terms)-1]
-	}
+	terms, otherwise = trim(terms, otherwise)
 	if len(terms) == 0 {
 		return r.diagrams.result(otherwise), nil
 	}
@@ -191,6 +183,21 @@ func (r *reader) read(terms []term, otherwise bpf.Return) (function, error) {
 	return r.remember(terms, otherwise, wholeWord, func() (function, error) {
 		return r.readWord(terms, otherwise, l)
 	})
+}
+
+// trim leaves out what makes no difference: the terms behind one that always
+// applies, and the last ones as long as their result is what comes without.
+func trim(terms []term, otherwise bpf.Return) ([]term, bpf.Return) {
+	for i, t := range terms {
+		if len(t.comparisons) == 0 {
+			terms, otherwise = terms[:i], t.result
+			break
+		}
+	}
+	for len(terms) > 0 && terms[len(terms)-1].result == otherwise {
+		terms = terms[:len(terms)-1]
+	}
+	return terms, otherwise
 }
 
 // isPrefix reports whether a mask keeps the high bits alone: the numbers that
@@ -350,15 +357,7 @@ func cut(pieces []piece, p piece, l level) []piece {
 // readBits is read for terms whose first word is l, bit by bit from the given
 // one down.
 func (r *reader) readBits(terms []term, otherwise bpf.Return, l level, bit int8) (function, error) {
-	for i, t := range terms {
-		if len(t.comparisons) == 0 {
-			terms, otherwise = terms[:i], t.result
-			break
-		}
-	}
-	for len(terms) > 0 && terms[len(terms)-1].result == otherwise {
-		terms = terms[:len(terms)-1]
-	}
+	terms, otherwise = trim(terms, otherwise)
 	// Skip bits that no mask has.
 	var all uint32
 	for _, t := range terms {
