@@ -66,8 +66,8 @@ check portability hack/portable.sh
 tests unit ./...
 mapfile -t concurrent < <(hack/concurrent.sh)
 CGO_ENABLED=1 tests race -race "${concurrent[@]}"
-mapfile -t compared < <(grep --recursive --files-with-matches --include='*.go' '^//go:build.*libseccomp' cmd pkg | xargs dirname | sort --unique | sed 's,^,./,')
-CGO_ENABLED=1 tests libseccomp -tags libseccomp "${compared[@]}"
+mapfile -t compared < <(grep --recursive --files-with-matches --include='*.go' '^//go:build.*libseccomp' cmd pkg test | xargs dirname | sort --unique | sed 's,^,./,')
+CGO_ENABLED=1 tests libseccomp -tags libseccomp,integration -count 1 "${compared[@]}"
 check demo hack/demo.sh
 tests integration -tags integration -timeout 30m -count 1 ./test/...
 

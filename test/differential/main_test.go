@@ -17,9 +17,7 @@ var (
 func TestMain(m *testing.M) {
 	if os.Getenv(workerVariable) != "" {
 		work(os.Stdin, os.Stdout)
-		os.Exit(0)
+		return
 	}
-	code := m.Run()
-	stopWorker()
-	os.Exit(code)
+	runTests(m)
 }

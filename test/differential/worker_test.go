@@ -73,10 +73,9 @@ func answer(q *request) response {
 	return p
 }
 
-// worker is the process.
+// worker is the process. It ends with its standard input, that is with the test.
 type worker struct {
 	command   *exec.Cmd
-	stdin     io.Closer
 	requests  *json.Encoder
 	responses *json.Decoder
 }
@@ -98,21 +97,13 @@ func startWorker() (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.stdin, w.requests, w.responses = stdin, json.NewEncoder(stdin), json.NewDecoder(stdout)
+	w.requests, w.responses = json.NewEncoder(stdin), json.NewDecoder(stdout)
 	return w, w.command.Start()
 }
 
 func (w *worker) kill() {
 	_ = w.command.Process.Kill()
 	_ = w.command.Wait()
-}
-
-func stopWorker() {
-	if current != nil {
-		_ = current.stdin.Close()
-		_ = current.command.Wait()
-		current = nil
-	}
 }
 
 // ask returns libseccomp's program and listing for an object, errHangs where it
