@@ -113,15 +113,7 @@ func forgetInits(dir string) error {
 // FilterOf returns the filter that was installed in a container with this init.
 // The error wraps ErrNoContainer where there is none.
 func FilterOf(root, id string, init Init) (*filter.Filter, error) {
-	text, err := published(root, id, init.fileName(), 2*maxState)
-	if err != nil {
-		return nil, err
-	}
-	f := new(filter.Filter)
-	if err := f.UnmarshalBinary(text); err != nil {
-		return nil, fmt.Errorf("container %s: %w", id, err)
-	}
-	return f, nil
+	return readPublished(root, id, init.fileName())
 }
 
 // Forget forgets what was published of the container with this init, which may
