@@ -10,6 +10,9 @@ export PATH := $(PATH):/usr/local/go/bin
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
+# As Debian orders versions: what has no tag yet comes before all that has.
+DEB_VERSION := $(or $(patsubst v%,%,$(filter v%,$(VERSION))),0~$(VERSION))
+
 # One static binary each, the same bytes wherever it is built from the same
 # sources. The version comes from git here, because Go's own stamp fails the
 # build where root builds another user's checkout.
@@ -30,6 +33,18 @@ demo: ## Run a container under runc with the hook and show what it saw (root)
 	hack/dependencies.sh demo
 	$(MAKE) --no-print-directory build
 	hack/demo.sh
+
+.PHONY: demo-containerd
+demo-containerd: ## Run a container and an exec under a private containerd with the shim (root)
+	hack/dependencies.sh demo
+	hack/build-tools.sh containerd runc
+	$(MAKE) --no-print-directory build
+	hack/demo-containerd.sh
+
+.PHONY: deb
+deb: build ## Build the Debian package into bin/
+	hack/build-tools.sh nfpm
+	GOARCH=$$(go env GOARCH) DEB_VERSION=$(DEB_VERSION) bin/tools/nfpm package --config hack/deploy/nfpm.yaml --packager deb --target bin/
 
 .PHONY: clean
 clean: ## Remove everything that was built
