@@ -6,13 +6,16 @@ import (
 	"os"
 
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/runtime"
 )
 
 func main() {
-	// The installer waits in every container's start, so it comes before
-	// everything else.
+	// The processes of a container's start come before everything else.
 	if install.Requested() {
 		os.Exit(install.Serve())
+	}
+	if code, ours := runtime.Main(os.Args); ours {
+		os.Exit(code)
 	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

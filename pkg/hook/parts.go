@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -36,8 +38,15 @@ func Finish(root string, state *specs.State, f *filter.Filter, annotations map[s
 	if installed.Listener != nil {
 		err = Notify(f.Listener, installed.Listener, state, state.Pid)
 	}
+	dir := filepath.Join(rootOr(root), state.ID)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700) // the root is there: the store is in it
+	}
 	if err == nil {
 		err = r.publish(rootOr(root), state, f)
+	}
+	if err == nil {
+		err = publishInit(dir, state.Pid)
 	}
 	if err != nil {
 		_ = Remove(root, state.ID) // err counts

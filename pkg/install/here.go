@@ -20,16 +20,19 @@ import (
 // the filter, while init is stopped; an error kills init. It gets the
 // listener with the result. The error is an *Error; if it comes before
 // attached was called, the container must not be started.
-func Here(pid int, r Request, attached func(*Result) error) error {
-	return here(&order{pid: pid, Request: r}, attached, nil)
+//
+// entered, where it is not nil, is called with each process that is about to
+// be let go of: init, and the hooks that it runs in the container. An error
+// kills it.
+func Here(pid int, r Request, attached func(*Result) error, entered func(pid int) error) error {
+	return here(&order{pid: pid, Request: r}, attached, entered)
 }
 
 // FollowHere follows a process into a container as a Follower does, with the
 // calling process as the follower, under the conditions of Here. Once attached
 // has returned without an error, the followed process is to attach the filter
 // (Self; not in ModeExec) and to execute the runtime. entered is called with
-// each process that has executed a program in the container, before the
-// program's first instruction; an error kills it.
+// each process that has executed a program in the container.
 func FollowHere(pid int, r ExecRequest, attached func(*Result) error, entered func(pid int) error) error {
 	return here(&order{
 		pid:       pid,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -38,6 +39,7 @@ func hasThreadChild() bool {
 func TestHere(t *testing.T) {
 	needSuspend(t)
 	v := newVictim(t, "init")
+	var entered []int
 	done := onThread(func() error {
 		return Here(v.pid(), request(denying(denied)), func(r *Result) error {
 			if r.Mode != ModeSuspend || r.Listener != nil || r.Threads == 0 {
@@ -45,11 +47,17 @@ func TestHere(t *testing.T) {
 			}
 			v.proceed()
 			return nil
+		}, func(pid int) error {
+			entered = append(entered, pid)
+			return nil
 		})
 	})
 	v.expect("init 0", "program 99 2 1 0")
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+	if !slices.Equal(entered, []int{v.pid()}) {
+		t.Errorf("let go of %v", entered)
 	}
 }
 
@@ -59,7 +67,7 @@ func TestHereRefused(t *testing.T) {
 	v := newVictim(t, "init")
 	refusal := errors.New("refused")
 	err := <-onThread(func() error {
-		return Here(v.pid(), request(denying(denied)), func(*Result) error { return refusal })
+		return Here(v.pid(), request(denying(denied)), func(*Result) error { return refusal }, nil)
 	})
 	var failure *Error
 	if !errors.As(err, &failure) || failure.Step != StepReport || !errors.Is(err, refusal) {
@@ -74,7 +82,7 @@ func TestHereGone(t *testing.T) {
 	v := newVictim(t, "init")
 	v.proceed()
 	v.ends()
-	err := <-onThread(func() error { return Here(v.pid(), request(denying(denied)), nil) })
+	err := <-onThread(func() error { return Here(v.pid(), request(denying(denied)), nil, nil) })
 	if !errors.Is(err, ErrGone) {
 		t.Errorf("error %v", err)
 	}

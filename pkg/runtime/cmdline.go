@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,16 @@ type Invocation struct {
 	Bundle string
 	// Config is crun's --config, "" where it is not given.
 	Config string
+	// Log and LogFormat are the values of --log and --log-format.
+	Log, LogFormat string
+	// Process is the value of exec's --process, "" where it is not given.
+	Process string
+	// NoNewPrivileges is exec's --no-new-privs.
+	NoNewPrivileges bool
+	// Keep is run's --keep: the container is not deleted when it ends.
+	Keep bool
+	// Force is delete's --force.
+	Force bool
 	// ID is the container's id, "" where there is none.
 	ID string
 }
@@ -68,13 +79,19 @@ func (e *UsageError) Error() string { return "runtime: command line: " + e.Reaso
 // ParseArgs understands the command line of a real runtime (without the
 // program's name). It reads flags as the flag package that runc uses and the
 // argp that crun uses both do: "--name value", "--name=value", one dash or
-// two. It errs only where a flag lacks its value; what it does not know is
-// left to the real runtime, which then complains in its own words.
+// two. What it does not know is left to the real runtime, which then complains
+// in its own words. It errs where a flag lacks its value, and where it could
+// take another command for the one that the real runtime sees.
 func ParseArgs(args []string) (*Invocation, error) {
 	inv := &Invocation{Args: args}
 	rest, err := scanFlags(args, globalFlags, true, func(name, value string) {
-		if name == "root" {
+		switch name {
+		case "root":
 			inv.Root = value
+		case "log":
+			inv.Log = value
+		case "log-format":
+			inv.LogFormat = value
 		}
 	})
 	if err != nil || len(rest) == 0 {
@@ -83,7 +100,7 @@ func ParseArgs(args []string) (*Invocation, error) {
 	inv.Command = rest[0]
 	g, known := grammars[inv.Command]
 	if !known {
-		return inv, nil
+		return inv, inv.checkCommand(rest[1:])
 	}
 	operands, err := scanFlags(rest[1:], g.flags, g.operandEndsFlags, func(name, value string) {
 		switch name {
@@ -91,6 +108,15 @@ func ParseArgs(args []string) (*Invocation, error) {
 			inv.Bundle = value
 		case "config", "f":
 			inv.Config = value
+			inv.Force = inv.Command == "delete" && value != "false"
+		case "force":
+			inv.Force = value != "false"
+		case "keep":
+			inv.Keep = value != "false"
+		case "process", "p":
+			inv.Process = value
+		case "no-new-privs":
+			inv.NoNewPrivileges = value != "false"
 		}
 	})
 	if len(operands) > 0 {
@@ -99,9 +125,30 @@ func ParseArgs(args []string) (*Invocation, error) {
 	return inv, err
 }
 
-// scanFlags calls set for each flag that has a value and returns the operands:
-// those after the first one too, unless stop says that the first operand ends
-// the flags.
+// others are the commands that are the real runtime's alone.
+var others = []string{
+	"checkpoint", "events", "features", "help", "h", "init", "kill", "list", "mounts", "pause", "ps", "resume", "spec", "start",
+	"state", "update",
+}
+
+// checkCommand looks at a command that is not known, which may be the value of
+// a global flag that is not known: the real runtime would then see the command
+// that comes later, and must not be left alone with it.
+func (inv *Invocation) checkCommand(rest []string) error {
+	if slices.Contains(others, inv.Command) {
+		return nil
+	}
+	for _, arg := range rest {
+		if _, ours := grammars[arg]; ours {
+			return &UsageError{Reason: fmt.Sprintf("%q is no command that is known, and %q follows", inv.Command, arg)}
+		}
+	}
+	return nil
+}
+
+// scanFlags calls set for each flag, with "" as the value of a switch that has
+// none, and returns the operands: those after the first one too, unless stop
+// says that the first operand ends the flags.
 func scanFlags(args []string, flags flagSet, stop bool, set func(name, value string)) (operands []string, err error) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
@@ -121,9 +168,8 @@ func scanFlags(args []string, flags flagSet, stop bool, set func(name, value str
 		case short && flags[name[:1]]:
 			// crun's argp takes "-bDIR".
 			set(name[:1], arg[2:])
-		case !flags[name]:
-			// A switch, or a flag of a version not known here.
-		case inline:
+		case !flags[name] || inline:
+			// A switch may be one of a version not known here.
 			set(name, value)
 		case i+1 == len(args):
 			return nil, &UsageError{Reason: fmt.Sprintf("%s needs a value", arg)}

@@ -16,7 +16,7 @@ func TestParseArgs(t *testing.T) {
 		{"nothing", nil, Invocation{}},
 		{"version", []string{"--version"}, Invocation{}},
 		{"docker creates", []string{"--root", "/var/run/docker/runtime-runc/moby", "--log", "/l", "--log-format", "json", "--systemd-cgroup", "create", "--bundle", "/b", "--pid-file", "/p", "--console-socket", "/c", "0123abcd"},
-			Invocation{Command: "create", Root: "/var/run/docker/runtime-runc/moby", Bundle: "/b", ID: "0123abcd"}},
+			Invocation{Command: "create", Root: "/var/run/docker/runtime-runc/moby", Bundle: "/b", ID: "0123abcd", Log: "/l", LogFormat: "json"}},
 		{"equal signs", []string{"--root=/r", "create", "--bundle=/b", "id"}, Invocation{Command: "create", Root: "/r", Bundle: "/b", ID: "id"}},
 		{"one dash", []string{"-root", "/r", "create", "-bundle", "/b", "id"}, Invocation{Command: "create", Root: "/r", Bundle: "/b", ID: "id"}},
 		{"short", []string{"run", "-d", "-b", "/b", "id"}, Invocation{Command: "run", Bundle: "/b", ID: "id"}},
@@ -24,7 +24,13 @@ func TestParseArgs(t *testing.T) {
 		{"flags after the id", []string{"run", "id", "--bundle", "/b"}, Invocation{Command: "run", Bundle: "/b", ID: "id"}},
 		{"end of flags", []string{"run", "--bundle", "/b", "--", "id"}, Invocation{Command: "run", Bundle: "/b", ID: "id"}},
 		{"a command's own flags are its own", []string{"exec", "--cwd", "/", "-e", "A=b", "-t", "id", "ls", "--bundle", "x"}, Invocation{Command: "exec", ID: "id"}},
-		{"exec of a process file", []string{"--root", "/r", "exec", "--process", "/p.json", "--detach", "--pid-file", "/pid", "id"}, Invocation{Command: "exec", Root: "/r", ID: "id"}},
+		{"exec of a process file", []string{"--root", "/r", "exec", "--process", "/p.json", "--detach", "--pid-file", "/pid", "id"}, Invocation{Command: "exec", Root: "/r", ID: "id", Process: "/p.json"}},
+		{"exec without new privileges", []string{"exec", "--no-new-privs", "id", "ls", "--no-new-privs=false"}, Invocation{Command: "exec", ID: "id", NoNewPrivileges: true}},
+		{"kept", []string{"run", "--keep", "id"}, Invocation{Command: "run", ID: "id", Keep: true}},
+		{"deleted", []string{"delete", "id"}, Invocation{Command: "delete", ID: "id"}},
+		{"deleted by force", []string{"delete", "-f", "id"}, Invocation{Command: "delete", ID: "id", Force: true}},
+		{"deleted by force, long", []string{"delete", "--force", "id"}, Invocation{Command: "delete", ID: "id", Force: true}},
+		{"a command of a later version", []string{"--debug", "mend", "id"}, Invocation{Command: "mend"}},
 		{"a value that looks like a flag", []string{"exec", "--env", "-x", "id", "true"}, Invocation{Command: "exec", ID: "id"}},
 		{"a switch of a later version", []string{"create", "--new-switch", "--bundle", "/b", "id"}, Invocation{Command: "create", Bundle: "/b", ID: "id"}},
 		{"the last one wins", []string{"create", "--bundle", "/a", "-b", "/b", "id"}, Invocation{Command: "create", Bundle: "/b", ID: "id"}},
@@ -45,8 +51,13 @@ func TestParseArgs(t *testing.T) {
 	}
 }
 
-func TestParseArgsMissingValue(t *testing.T) {
-	for _, args := range [][]string{{"--root"}, {"create", "id", "--bundle"}} {
+// Where it is open what the real runtime makes of a command line, it does not
+// get it.
+func TestParseArgsRefuses(t *testing.T) {
+	for _, args := range [][]string{
+		{"--root"}, {"create", "id", "--bundle"}, // no value
+		{"--new-global", "value", "create", "id"}, // is "value" the command?
+	} {
 		_, err := ParseArgs(args)
 		var usage *UsageError
 		if !errors.As(err, &usage) {

@@ -1,0 +1,67 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// The attendant's answer is one of these, the latter with the reason behind
+// it. Nothing at all is no answer: the attendant has ended.
+const (
+	answerDone   = "+"
+	answerFailed = "-"
+)
+
+// announce is the createRuntime hook: it hands the state on its standard input
+// to the attendant, and fails if the attendant does not say that the filter is
+// installed. A runtime destroys a container whose hook fails.
+func announce(args []string) int {
+	if err := announceTo(args); err != nil {
+		fmt.Fprintln(os.Stderr, "seccomp-hook:", strings.ReplaceAll(err.Error(), "\n", "; "))
+		return exitFailure
+	}
+	at(StepReturn)
+	return 0
+}
+
+func announceTo(args []string) error {
+	at(StepAnnounce)
+	if len(args) != 1 {
+		return errors.New("announce: one argument is needed, the attendant's socket")
+	}
+	state, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return fmt.Errorf("announce: state: %w", err)
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	// The directory of the socket is root's alone, so is whoever answers.
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: args[0]}); err != nil {
+		return fmt.Errorf("announce: the attendant is not there any more: %w", err)
+	}
+	attendant := os.NewFile(uintptr(fd), "attendant")
+	defer attendant.Close()
+	if _, err := attendant.Write(state); err != nil {
+		return fmt.Errorf("announce: %w", err)
+	}
+	if err := unix.Shutdown(fd, unix.SHUT_WR); err != nil {
+		return os.NewSyscallError("shutdown", err)
+	}
+	answer, err := io.ReadAll(attendant)
+	switch {
+	case err != nil:
+		return fmt.Errorf("announce: %w", err)
+	case len(answer) == 0:
+		return errors.New("announce: the attendant has ended without an answer")
+	case string(answer) != answerDone:
+		return errors.New(strings.TrimPrefix(string(answer), answerFailed))
+	}
+	return nil
+}

@@ -1,0 +1,305 @@
+package runtime
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/hook"
+	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/install/orphan"
+)
+
+// Names of annotations.
+const (
+	filterAnnotation = filter.AnnotationProfile
+	storeAnnotation  = filter.AnnotationStore
+	storeHit         = filter.Hit
+)
+
+// attendantDir has a socket for each attendant that has not met its hook yet.
+// It is for root alone.
+const attendantDir = hook.DefaultRoot + "/attendants"
+
+// order is what the wrapper hands to its attendant.
+type order struct {
+	Bundle          string
+	StandIn         []byte // the config.json that stands in
+	Encoded         []byte // Filter
+	Annotations     map[string]string
+	NoNewPrivileges bool
+	Runtimes        []string
+	// Foreground: the runtime stays until the container has ended, and deletes
+	// it then.
+	Foreground bool
+
+	Filter *filter.Filter `json:"-"`
+}
+
+// Descriptors of the attendant.
+const (
+	orderFD = orphan.FirstFile + iota
+	bundleFD
+	runtimeFD
+	socketFD
+)
+
+// startAttendant starts the attendant of this process, which is going to be
+// the runtime. It is a process of its own because the runtime reads config.json
+// and calls its hooks when there is nobody else left: the attendant gives the
+// bundle its own config.json back and installs the filter, and does the former
+// also where the runtime ends without calling a hook. While the runtime
+// starts, it gets ready; and it stays as tracer until init has executed the
+// container's program.
+func startAttendant(o *order, dir *os.File) error {
+	var err error
+	if o.Encoded, err = o.Filter.MarshalBinary(); err != nil {
+		return err
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	memory, err := unix.MemfdCreate("seccomp-hook order", unix.MFD_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("memfd_create", err)
+	}
+	file := os.NewFile(uintptr(memory), "order")
+	defer file.Close()
+	if _, err := file.Write(text); err != nil {
+		return err
+	}
+	self, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return os.NewSyscallError("pidfd_open", err)
+	}
+	defer unix.Close(self)
+	socket, err := listen(socketPath())
+	if err != nil {
+		return err
+	}
+	defer unix.Close(socket)
+	err = orphan.Start("/proc/self/exe", []string{attendantArg0}, faultVariables(), memory, int(dir.Fd()), self, socket)
+	if err != nil {
+		_ = os.Remove(socketPath()) // err counts
+	}
+	return err
+}
+
+// listen makes the socket on which the hook announces init.
+func listen(path string) (int, error) {
+	if err := os.MkdirAll(hook.DefaultRoot, 0o711); err != nil {
+		return -1, err
+	}
+	if err := os.Mkdir(attendantDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return -1, err
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(attendantDir, &st); err != nil {
+		return -1, &fs.PathError{Op: "lstat", Path: attendantDir, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR || st.Uid != 0 || st.Mode&0o077 != 0 {
+		return -1, fmt.Errorf("%s is not a directory of root's alone", attendantDir)
+	}
+	// The number was another process's, whose attendant was killed.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return -1, err
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	if err = os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrUnix{Name: path})); err == nil {
+		err = os.NewSyscallError("listen", unix.Listen(fd, 1))
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// attend is the attendant. It has nobody to report to but the hook, and, once
+// that has returned, nobody at all; what is left then fails closed.
+func attend() int {
+	// It may become the tracer, and that is a thread.
+	runtime.LockOSThread()
+	if err := unix.CloseRange(socketFD+1, ^uint(0)>>1, 0); err != nil && err != unix.ENOSYS {
+		return 1
+	}
+	if err := os.Chdir("/"); err != nil { // keep no file system busy
+		return 1
+	}
+	a := &attendant{}
+	if err := a.read(); err != nil {
+		return 1
+	}
+	if err := a.attend(); err != nil {
+		return 1
+	}
+	return 0
+}
+
+// attendant is the process that stands by a runtime.
+type attendant struct {
+	order
+	dir     *os.File
+	runtime int // process id, 0 once it has ended
+	socket  string
+	hook    *os.File // the connection
+}
+
+// read reads the order.
+func (a *attendant) read() error {
+	text, err := io.ReadAll(io.NewSectionReader(os.NewFile(orderFD, "order"), 0, 1<<30))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &a.order); err != nil {
+		return err
+	}
+	a.order.Filter = new(filter.Filter)
+	a.dir = os.NewFile(bundleFD, a.Bundle)
+	name, err := unix.Getsockname(socketFD)
+	if err != nil {
+		return os.NewSyscallError("getsockname", err)
+	}
+	a.socket = name.(*unix.SockaddrUnix).Name
+	if a.runtime, err = strconv.Atoi(filepath.Base(a.socket)); err != nil {
+		return err
+	}
+	return a.order.Filter.UnmarshalBinary(a.Encoded)
+}
+
+func (a *attendant) attend() error {
+	at(StepAwait)
+	err := a.await()
+	at(StepGiveBack)
+	err = errors.Join(err, os.Remove(a.socket), a.giveBack())
+	if a.hook == nil {
+		return err // the runtime has ended
+	}
+	if err == nil {
+		err = a.install()
+	}
+	if err != nil {
+		a.answer(err)
+	}
+	return err
+}
+
+// await waits for the hook, or for the end of the runtime.
+func (a *attendant) await() error {
+	poll := []unix.PollFd{{Fd: socketFD, Events: unix.POLLIN}, {Fd: runtimeFD, Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(poll, -1); err != nil && err != unix.EINTR {
+			return os.NewSyscallError("poll", err)
+		}
+		switch {
+		case poll[0].Revents != 0:
+			fd, _, err := unix.Accept4(socketFD, unix.SOCK_CLOEXEC)
+			if err == unix.EINTR || err == unix.ECONNABORTED {
+				continue
+			}
+			if err != nil {
+				return os.NewSyscallError("accept", err)
+			}
+			a.hook = os.NewFile(uintptr(fd), "hook")
+			return unix.Close(socketFD)
+		case poll[1].Revents != 0:
+			return nil
+		}
+	}
+}
+
+// giveBack gives the bundle its own config.json back, and unlocks it.
+func (a *attendant) giveBack() error {
+	return errors.Join((&standIn{dir: a.dir, text: a.StandIn}).Restore(), a.dir.Close())
+}
+
+// install installs the filter into the init that the hook announces, lets the
+// hook return, and stays until init has executed the container's program.
+func (a *attendant) install() error {
+	at(StepInstall)
+	begin := time.Now()
+	peer, err := unix.GetsockoptUcred(int(a.hook.Fd()), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	if peer.Uid != 0 {
+		return fmt.Errorf("announced by uid %d", peer.Uid)
+	}
+	parent, err := parentOf(int(peer.Pid))
+	if err != nil {
+		return err
+	}
+	state, err := hook.ReadState(a.hook)
+	if err != nil {
+		return err
+	}
+	installable, err := hook.Installable(a.Filter)
+	if err != nil {
+		return err
+	}
+	init, err := hook.InitOf(state.Pid)
+	if err != nil {
+		return err
+	}
+	started := false
+	err = install.Here(state.Pid, install.Request{
+		Filter:          installable,
+		NoNewPrivileges: a.NoNewPrivileges,
+		Parent:          parent,
+		Runtimes:        a.Runtimes,
+	}, func(r *install.Result) error {
+		at(StepFinish)
+		err := hook.Finish("", state, a.Filter, a.Annotations, r, time.Since(begin))
+		if err == nil {
+			at(StepAnswer)
+			err = a.answer(nil)
+		}
+		return err
+	}, func(pid int) error {
+		started = started || pid == state.Pid
+		return nil
+	})
+	at(StepLeave)
+	if a.Foreground && err == nil {
+		err = a.awaitEnd()
+	}
+	if !started || a.Foreground && !init.Alive() {
+		err = errors.Join(err, hook.Forget("", state.ID, init))
+	}
+	return err
+}
+
+// answer lets the hook return. It is an error if the hook is not there any
+// more: then the runtime does not create the container.
+func (a *attendant) answer(err error) error {
+	text := answerDone
+	if err != nil {
+		text = answerFailed + err.Error()
+	}
+	_, writeErr := io.WriteString(a.hook, text)
+	return errors.Join(writeErr, a.hook.Close())
+}
+
+// awaitEnd waits for the end of the runtime.
+func (a *attendant) awaitEnd() error {
+	poll := []unix.PollFd{{Fd: runtimeFD, Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(poll, -1); err != unix.EINTR {
+			return os.NewSyscallError("poll", err)
+		}
+	}
+}

@@ -1,0 +1,22 @@
+package runtime
+
+import (
+	"errors"
+
+	"seccomp-hook/pkg/hook"
+)
+
+// delete forgets what was published of a container that is going to be
+// deleted. That comes before, because this process is the real runtime
+// afterwards; so it is done only where the real runtime will not refuse: the
+// container has ended, or it is told to kill it. Whatever is wrong here is
+// wrong with what is to go, and does not keep the container from going.
+func (w *wrapper) delete() {
+	c, err := w.findContainer()
+	if err == nil && (w.Force || !c.init.Alive()) {
+		err = hook.Forget("", w.ID, c.init)
+	}
+	if err != nil && !errors.Is(err, errNoContainer) {
+		w.log("warning", err.Error())
+	}
+}

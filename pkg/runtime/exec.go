@@ -1,0 +1,132 @@
+package runtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/hook"
+	"seccomp-hook/pkg/install"
+)
+
+// followTimeout bounds how long an exec waits for the kernel.
+const followTimeout = 30 * time.Second
+
+// exec prepares the exec of a process in a container: it attaches the filter
+// that was installed in the container's init to this process, suspended until
+// a descendant executes a program in the container. A container that this
+// project has not made is the real runtime's alone.
+func (w *wrapper) exec() error {
+	if w.ID == "" || !hostRoot() {
+		return nil // as in create
+	}
+	at(StepIdentify)
+	c, err := w.findContainer()
+	if err != nil {
+		return err
+	}
+	if !c.init.Alive() {
+		return fmt.Errorf("runtime: container %s: cannot exec in a stopped container", w.ID)
+	}
+	// An init that ends from here on takes the container with it, and no
+	// other one can come under this id before it has been deleted.
+	f, err := hook.FilterOf("", w.ID, c.init)
+	if errors.Is(err, hook.ErrNoContainer) {
+		return w.checkForeign(c)
+	}
+	if err != nil {
+		return fmt.Errorf("runtime: %w", err)
+	}
+	if err := w.checkKind(); err != nil {
+		return err
+	}
+	if digest, told := c.annotations[filter.AnnotationProgramDigest]; told && digest != f.Annotations()[filter.AnnotationProgramDigest] {
+		return fmt.Errorf("runtime: container %s: the filter that is published of it is not the one that its annotations tell of", w.ID)
+	}
+	at(StepFollow)
+	return w.follow(c, f)
+}
+
+// checkForeign lets a container alone whose filter is not from here. One whose
+// annotations say that it is must not be entered without.
+func (w *wrapper) checkForeign(c *container) error {
+	_, made := c.annotations[filter.AnnotationProgramDigest]
+	_, named := c.annotations[filter.AnnotationProfile]
+	if !made && !named {
+		return nil
+	}
+	if !made {
+		// A profile that asks for no filter leaves no record.
+		config, err := parseConfig(c.config)
+		if err != nil {
+			return fmt.Errorf("runtime: container %s: %w", w.ID, err)
+		}
+		decision, err := hook.Decide(config, hook.Options{ProfileDirs: w.config.ProfileDirs})
+		if err != nil {
+			return fmt.Errorf("runtime: container %s: %w", w.ID, err)
+		}
+		if decision.Filter == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("runtime: container %s: its annotations tell of a filter, and none is published of its init (process %d) below %s; the container must be made anew", w.ID, c.init.PID, hook.DefaultRoot)
+}
+
+// follow attaches the filter.
+func (w *wrapper) follow(c *container, f *filter.Filter) error {
+	installable, err := hook.Installable(f)
+	if err != nil {
+		return fmt.Errorf("runtime: container %s: %w", w.ID, err)
+	}
+	if f.Listener != nil {
+		return fmt.Errorf("runtime: container %s: exec with SCMP_ACT_NOTIFY is not there yet", w.ID)
+	}
+	r := install.ExecRequest{Filter: installable, Container: c.init.PID}
+	err = follow(r)
+	if errors.Is(err, install.ErrSuspend) {
+		// noNewPrivileges makes another way possible. Nothing has been done
+		// to this process yet.
+		if r.NoNewPrivileges, err = w.noNewPrivileges(c); err == nil {
+			err = follow(r)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("runtime: exec in container %s: %w", w.ID, err)
+	}
+	return nil
+}
+
+func follow(r install.ExecRequest) error {
+	ctx, cancel := context.WithTimeout(context.Background(), followTimeout)
+	defer cancel()
+	follower, err := install.StartFollower(install.Command{})
+	if err != nil {
+		return err
+	}
+	_, err = follower.Exec(ctx, r)
+	return err
+}
+
+// noNewPrivileges returns the exec'd process's noNewPrivileges: that of
+// --process, or of config.json with --no-new-privs.
+func (w *wrapper) noNewPrivileges(c *container) (bool, error) {
+	if w.Process == "" {
+		config, err := parseConfig(c.config)
+		return err == nil && (config.NoNewPrivileges() || w.NoNewPrivileges), err
+	}
+	text, err := os.ReadFile(w.Process)
+	if err != nil {
+		return false, err
+	}
+	var process struct {
+		NoNewPrivileges bool `json:"noNewPrivileges"`
+	}
+	if err := json.Unmarshal(text, &process); err != nil {
+		return false, fmt.Errorf("%s: %w", w.Process, err)
+	}
+	return process.NoNewPrivileges, nil
+}

@@ -1,0 +1,142 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Name is the name by which the executable is this runtime.
+const Name = "seccomp-runc"
+
+// Arguments 0 under which the executable takes the parts that are not the
+// runtime's own. Nobody but this package starts it so.
+const (
+	attendantArg0 = "seccomp-hook-attendant"
+	announceArg0  = "seccomp-hook-announce"
+)
+
+// Main runs the process if it is this package's: the runtime, started as
+// seccomp-runc or with the first argument "runtime", or one of the processes
+// that stand by it. It comes before everything else in main, because most of
+// what it does is to become another program at once.
+func Main(argv []string) (code int, ours bool) {
+	switch {
+	case len(argv) == 0:
+		return 0, false
+	case argv[0] == attendantArg0:
+		return attend(), true
+	case argv[0] == announceArg0:
+		return announce(argv[1:]), true
+	case filepath.Base(argv[0]) == Name:
+		return front(argv[1:]), true
+	case len(argv) > 1 && argv[1] == "runtime":
+		return front(argv[2:]), true
+	}
+	return 0, false
+}
+
+// wrapper is the process that the engine starts, until it is the real runtime.
+type wrapper struct {
+	*Invocation
+	config Config
+	real   string // the real runtime's path
+	self   string // this executable's
+	// then are what the real runtime is executed with: Args, edited where the
+	// command asks for it.
+	then []string
+}
+
+// front does what the command asks for and then becomes the real runtime. It
+// returns only where it could not, or must not.
+func front(args []string) (code int) {
+	w := &wrapper{Invocation: &Invocation{}}
+	err := w.prepare(args)
+	if err == nil {
+		switch w.Command {
+		case "create", "run":
+			err = w.create()
+		case "exec":
+			err = w.exec()
+		case "delete":
+			w.delete()
+		case "features":
+			if done, code := w.features(); done {
+				return code
+			}
+		}
+	}
+	if err == nil {
+		at(StepBecome)
+		err = syscall.Exec(w.real, append([]string{w.real}, w.then...), os.Environ())
+		err = fmt.Errorf("runtime: execute %s: %w", w.real, err)
+	}
+	return w.report(err)
+}
+
+// prepare reads the command line and the configuration.
+func (w *wrapper) prepare(args []string) error {
+	at(StepPrepare)
+	realRuntime, args, err := cutRealRuntime(args)
+	if err != nil {
+		return err
+	}
+	if w.Invocation, err = ParseArgs(args); err != nil {
+		return err
+	}
+	w.then = args
+	if w.config, err = LoadConfig(os.Getenv); err != nil {
+		return err
+	}
+	if realRuntime != "" {
+		w.config.RealRuntime = realRuntime
+	}
+	if w.self, err = os.Executable(); err != nil {
+		return fmt.Errorf("runtime: %w", err)
+	}
+	w.real, err = findRuntime(w.config.RealRuntime, w.self)
+	return err
+}
+
+// kind is the family of a runtime: where it keeps its state, and how it
+// reports.
+type kind uint8
+
+const (
+	unknownKind kind = iota
+	runcKind
+	crunKind
+)
+
+// kind tells the family of the real runtime by its file's name, as packages
+// and engines name them: runc, docker-runc, crun, crun-1.20.
+func (w *wrapper) kind() kind {
+	name := filepath.Base(w.real)
+	if resolved, err := filepath.EvalSymlinks(w.real); err == nil {
+		name = filepath.Base(resolved)
+	}
+	switch {
+	case strings.Contains(name, "crun"):
+		return crunKind
+	case strings.Contains(name, "runc"):
+		return runcKind
+	default:
+		return unknownKind
+	}
+}
+
+// checkKind refuses a runtime that may not start a container's program with
+// execve: its containers' filters would stay suspended for ever.
+func (w *wrapper) checkKind() error {
+	if w.kind() == unknownKind {
+		return fmt.Errorf("runtime: real runtime %s is neither runc nor crun, and may start the container's program in another way than execve; its containers would not be filtered", w.real)
+	}
+	return nil
+}
+
+// runtimes are the names of the files that a container's init may run.
+func (w *wrapper) runtimes() []string {
+	return []string{"runc", "crun", filepath.Base(w.real)}
+}
