@@ -16,7 +16,7 @@ type planner struct {
 	goal     balance
 	plans    map[function]plan // with A unknown
 	inBits   map[function]plan // with A holding the word that bits are of
-	work     int
+	work     int64             // see maxPlanning
 }
 
 // plan is the code of a function, whatever A holds before, and what it costs.
@@ -75,7 +75,7 @@ func (p *planner) plan(f function, s share) plan {
 // order.
 func (p *planner) others(f function) []level {
 	levels, size, whole := p.diagrams.support(f, maxPlanning-p.work)
-	p.work += size
+	p.work += int64(size)
 	if !whole {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (p *planner) others(f function) []level {
 // where that is too much work.
 func (p *planner) first(l level, f function) ([]run, bool) {
 	ends, size := p.diagrams.ends(l, f)
-	if p.work += len(ends) * size; p.work > maxPlanning {
+	if p.work += int64(len(ends)) * int64(size); p.work > maxPlanning {
 		return nil, false
 	}
 	runs := make([]run, len(ends))
@@ -115,7 +115,7 @@ func (p *planner) word(l level, runs []run, s share) plan {
 // arms returns code that searches the arms for the number in A and goes on with
 // the function of each. The weights of arms are against each other.
 func (p *planner) arms(arms []arm, to func(int) function, s share) plan {
-	p.work += len(arms) * min(len(arms), maxArms) / 8 // the search
+	p.work += int64(len(arms)) * int64(min(len(arms), maxArms)) / 8 // the search
 	var q plan
 	total := weightOf(arms)
 	seen := make(map[function]bool, len(arms))
@@ -194,7 +194,7 @@ func (p *planner) masked(f function, s share) (plan, bool) {
 	n := &p.diagrams.nodes[f]
 	mask, size := p.diagrams.mask(f)
 	arms, to, ok := p.diagrams.values(f, n.level, mask)
-	if p.work += size + len(arms); !ok {
+	if p.work += int64(size + len(arms)); !ok {
 		return plan{}, false
 	}
 	q := p.arms(arms, func(i int) function { return to[i] }, s)
@@ -247,7 +247,7 @@ func (p *planner) equality(f function, s share) (plan, bool) {
 // support returns the words that f looks at, ascending, and the number of its
 // runs; whole is whether it looks at whole words only and has at most limit
 // runs.
-func (d *diagrams) support(f function, limit int) (levels []level, size int, whole bool) {
+func (d *diagrams) support(f function, limit int64) (levels []level, size int, whole bool) {
 	whole = true
 	seen := map[function]bool{}
 	var visit func(f function)
@@ -258,7 +258,7 @@ func (d *diagrams) support(f function, limit int) (levels []level, size int, who
 		}
 		seen[f] = true
 		size += len(n.runs)
-		whole = n.bit == wholeWord && size <= limit
+		whole = n.bit == wholeWord && int64(size) <= limit
 		if !slices.Contains(levels, n.level) {
 			levels = append(levels, n.level)
 		}

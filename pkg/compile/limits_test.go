@@ -56,7 +56,10 @@ var shapes = []struct {
 		return allowWhere(spec.Condition{Arg: 0, Op: spec.EQ, Mask: mask, Value: r.Uint64() & mask})
 	}, 100},
 	{"thin masks", func(r *rand.Rand, _ int) spec.Rule {
-		mask := uint64(1)<<r.IntN(32) | uint64(1)<<r.IntN(32) | uint64(1)<<r.IntN(32)
+		var mask uint64
+		for range 3 {
+			mask |= 1 << r.IntN(32)
+		}
 		return allowWhere(spec.Condition{Arg: 0, Op: spec.EQ, Mask: mask, Value: r.Uint64() & mask})
 	}, 100},
 	{"masks in order", func(r *rand.Rand, i int) spec.Rule {

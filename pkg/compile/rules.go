@@ -174,7 +174,7 @@ func (r *reader) read(terms []term, otherwise bpf.Return) (function, error) {
 		}
 	}
 	if scattered {
-		f, err := r.readBits(terms, otherwise, l, 31)
+		f, err := r.readBits(terms, otherwise, l)
 		if err != nil {
 			return 0, err
 		}
@@ -354,11 +354,11 @@ func cut(pieces []piece, p piece, l level) []piece {
 	return pieces
 }
 
-// readBits is read for terms whose first word is l, bit by bit from the given
-// one down.
-func (r *reader) readBits(terms []term, otherwise bpf.Return, l level, bit int8) (function, error) {
+// readBits is read for terms whose first word is l, bit by bit from the highest
+// down.
+func (r *reader) readBits(terms []term, otherwise bpf.Return, l level) (function, error) {
 	terms, otherwise = trim(terms, otherwise)
-	// Skip bits that no mask has.
+	// The highest bit that any mask has is next.
 	var all uint32
 	for _, t := range terms {
 		for _, c := range t.comparisons {
@@ -370,7 +370,7 @@ func (r *reader) readBits(terms []term, otherwise bpf.Return, l level, bit int8)
 	if all == 0 {
 		return r.read(terms, otherwise)
 	}
-	bit = int8(bits.Len32(all) - 1)
+	bit := int8(bits.Len32(all) - 1)
 	return r.remember(terms, otherwise, bit, func() (function, error) {
 		var to [2]function
 		for value := range to {
@@ -381,7 +381,7 @@ func (r *reader) readBits(terms []term, otherwise bpf.Return, l level, bit int8)
 				}
 			}
 			var err error
-			if to[value], err = r.readBits(left, otherwise, l, bit-1); err != nil {
+			if to[value], err = r.readBits(left, otherwise, l); err != nil {
 				return 0, err
 			}
 		}

@@ -57,25 +57,30 @@ func attachHere(in io.Reader, out io.Writer) error {
 		filters[i] = unix.SockFilter{Code: in.Code, Jt: in.Jt, Jf: in.Jf, K: in.K}
 	}
 	type result struct {
-		took  time.Duration
-		errno unix.Errno
+		took time.Duration
+		err  error
 	}
 	done := make(chan result)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with its filter
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			done <- result{errno: err.(unix.Errno)}
+			done <- result{err: fmt.Errorf("no_new_privs: %w", err)}
 			return
 		}
 		program := unix.SockFprog{Len: uint16(len(filters)), Filter: &filters[0]}
 		start := time.Now()
 		_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program)))
-		done <- result{time.Since(start), errno}
+		took := time.Since(start)
+		if errno != 0 {
+			done <- result{err: fmt.Errorf("seccomp: %w", errno)}
+			return
+		}
+		done <- result{took: took}
 		select {}
 	}()
 	r := <-done
-	if r.errno != 0 {
-		return fmt.Errorf("seccomp: %w", r.errno)
+	if r.err != nil {
+		return r.err
 	}
 	_, err = fmt.Fprintln(out, int64(r.took))
 	return err
