@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -41,10 +42,8 @@ without those from the programs that the process has.
 				return comparison(c.compare)(cmd, nil)
 			case c.pid != 0 && (c.profile != "" || len(c.filters) > 0):
 				return usage("--pid with a profile or programs takes --diff")
-			case c.pid != 0:
-				return c.print(cmd, c.live)
 			default:
-				return c.print(cmd, c.predict)
+				return c.print(cmd)
 			}
 		},
 	}
@@ -74,33 +73,44 @@ type cacheOptions struct {
 }
 
 // print prints a table.
-func (c *cacheOptions) print(cmd *cobra.Command, get func(*cobra.Command) (precompute.Cache, error)) error {
-	cache, err := get(cmd)
+func (c *cacheOptions) print(cmd *cobra.Command) error {
+	var programs []bpf.Program
+	var cache precompute.Cache
+	var err error
+	if c.pid == 0 {
+		cache, programs, err = c.predict(cmd)
+	} else {
+		cache, err = c.live()
+		if err == nil && c.summary {
+			programs, err = installed(c.pid)
+		}
+	}
 	if err != nil {
 		return err
 	}
 	if c.summary {
-		return summarise(cmd.OutOrStdout(), cache)
+		return summarise(cmd.OutOrStdout(), cache, programs)
 	}
 	_, err = cache.WriteTo(cmd.OutOrStdout())
 	return err
 }
 
-// predict returns the table of a profile or of programs.
-func (c *cacheOptions) predict(cmd *cobra.Command) (precompute.Cache, error) {
+// predict returns the table of a profile or of programs, and the programs.
+func (c *cacheOptions) predict(cmd *cobra.Command) (precompute.Cache, []bpf.Program, error) {
 	native, programs, err := c.programs(cmd)
 	if err != nil {
-		return precompute.Cache{}, err
+		return precompute.Cache{}, nil, err
 	}
 	kernel, err := kernelFor(c.kernel, native)
 	if err != nil {
-		return precompute.Cache{}, err
+		return precompute.Cache{}, nil, err
 	}
-	return kernel.Predict(programs...)
+	cache, err := kernel.Predict(programs...)
+	return cache, programs, err
 }
 
 // live returns the running kernel's table of a process.
-func (c *cacheOptions) live(*cobra.Command) (precompute.Cache, error) {
+func (c *cacheOptions) live() (precompute.Cache, error) {
 	reader, err := live.NewReader()
 	if err != nil {
 		return precompute.Cache{}, err
@@ -119,11 +129,11 @@ func (c *cacheOptions) live(*cobra.Command) (precompute.Cache, error) {
 
 // compare prints where prediction and kernel differ.
 func (c *cacheOptions) compare(cmd *cobra.Command, _ []string) error {
-	predicted, err := c.predict(cmd)
+	predicted, _, err := c.predict(cmd)
 	if err != nil {
 		return err
 	}
-	cache, err := c.live(cmd)
+	cache, err := c.live()
 	if err != nil {
 		return err
 	}
@@ -201,10 +211,23 @@ func kernelFor(version string, native *arch.Arch) (precompute.Kernel, error) {
 	return kernel, err
 }
 
-// summarise writes one line for each table: "x86_64 ALLOW 322 FILTER 148".
-func summarise(w io.Writer, cache precompute.Cache) error {
+// summarise writes one line for each table, "x86_64 ALLOW 322 FILTER 148", and
+// one for each filter that looks at the instruction pointer: no call that it
+// does that for is ever cached.
+func summarise(w io.Writer, cache precompute.Cache, programs []bpf.Program) error {
 	for _, t := range cache.Tables {
 		if _, err := fmt.Fprintf(w, "%s ALLOW %d FILTER %d\n", t.Name, t.Count(), t.Size-t.Count()); err != nil {
+			return err
+		}
+	}
+	for i, p := range programs {
+		at := slices.IndexFunc(p, func(in bpf.Instruction) bool {
+			return in.Code == bpf.LD|bpf.W|bpf.ABS && in.K >= bpf.OffIP && in.K < bpf.OffArgs
+		})
+		if at < 0 {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "filter %d looks at the instruction pointer (instruction %d)\n", i, at); err != nil {
 			return err
 		}
 	}
