@@ -215,14 +215,14 @@ func Remove(root, id string) error {
 	if err != nil {
 		return fmt.Errorf("container %s: %w", id, err)
 	}
-	err = unix.Rmdir(dir)
-	switch err {
+	switch errno := unix.Rmdir(dir); errno {
 	case nil, unix.ENOENT:
 		return nil
-	case unix.ENOTEMPTY, unix.EEXIST: // the store
+	case unix.ENOTEMPTY, unix.EEXIST: // the store, or another container of this id
 		return nil
+	default:
+		return fmt.Errorf("container %s: %w", id, &os.PathError{Op: "rmdir", Path: dir, Err: errno})
 	}
-	return fmt.Errorf("container %s: %w", id, &os.PathError{Op: "rmdir", Path: dir, Err: err})
 }
 
 // Bounds of sweep.
