@@ -52,6 +52,37 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestDocumentation compiles the profile of docs/compiler.md, which shows its
+// program.
+func TestDocumentation(t *testing.T) {
+	page, err := os.ReadFile("../../docs/compiler.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```json\n")
+	text, rest, closed := strings.Cut(rest, "```\n")
+	_, rest, shown := strings.Cut(rest, "```\n")
+	want, _, ended := strings.Cut(rest, "```\n")
+	if !found || !closed || !shown || !ended {
+		t.Fatal("the page has no profile and no program")
+	}
+	p, err := spec.Parse([]byte(text), "docs/compiler.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := p.Resolve(spec.Target{Native: p.Architectures[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := compile.Compile(policy, compile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := program.String(); got != want {
+		t.Errorf("got\n%sthe page has\n%s", got, want)
+	}
+}
+
 var goals = [...]compile.Goal{compile.Cache, compile.Depth, compile.Size}
 
 // profile reads a profile and resolves it for the architectures that it lists.
