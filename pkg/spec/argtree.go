@@ -251,7 +251,7 @@ func (t *argTree) settle(x, n *argTest, side, i int) int {
 	case b == &x.yes && n.high() && n.full > x.full:
 		// Of two rules `> c` whose constants share the high word, the larger
 		// constant has the values above that word; but of two `< c` or two
-		// `!= c` the first has those outside it.
+		// `!= c` the first has those outside it (until libseccomp 2.6.1).
 		b.rule = i
 	}
 	return none
