@@ -258,6 +258,9 @@ type Decision struct {
 	Filter int
 	// Constant says that it comes from the table: no program was run.
 	Constant bool
+	// Redirected says that an emulation filter (Task) decided, and the chain was
+	// not asked. Return is TRAP then.
+	Redirected bool
 }
 
 // Evaluate returns what happens to call d (seccomp_run_filters in
@@ -265,9 +268,8 @@ type Decision struct {
 // that is lowest as a signed number wins, the newest of several; its data comes
 // with it. ALLOW never has data. It does not allocate.
 //
-// A filter that stands before the chain, which may pass a call on to it or
-// redirect the call, has its place at the top of this function: the chain is
-// evaluated only for what is passed.
+// A Task has an emulation filter before the chain, which is evaluated only for
+// what that lets pass.
 func (c *Chain) Evaluate(d *bpf.Data) Decision {
 	if f := c.newest; f != nil {
 		for i := range f.tables {

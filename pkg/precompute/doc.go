@@ -25,8 +25,10 @@
 //
 // A Chain is the filters of a thread as seccomp(2), clone(2) and execve(2)
 // treat them, for who filters calls in user space: its Evaluate takes constant
-// calls from a table and runs programs only for the others, and Decision.Effect
-// says what happens to the caller.
+// calls from a table and runs programs only for the others, and Chain.Effect
+// says what happens to the caller. A Task puts before the chain one filter of
+// another kind, an EmulationFilter, which passes calls on or redirects them by
+// where in memory they are made: it is for emulators, and no boundary.
 //
 // Package install/live reads what the running kernel has; the integration
 // tests compare it with this model over thousands of random chains.

@@ -42,7 +42,7 @@ type Effect struct {
 // Siginfo has the fields of siginfo_t that SIGSYS comes with.
 type Siginfo struct {
 	Signo    int32  // 31, SIGSYS (x86 and most others)
-	Code     int32  // 1, SYS_SECCOMP
+	Code     int32  // 1, SYS_SECCOMP; 2, SYS_USER_DISPATCH, where an emulation filter redirects
 	Errno    int32  // the filter's data
 	CallAddr uint64 // address after the system call instruction
 	Syscall  int32  // the call's number
@@ -50,8 +50,9 @@ type Siginfo struct {
 }
 
 const (
-	sigsys     = 31
-	sysSeccomp = 1 // SYS_SECCOMP, si_code
+	sigsys          = 31
+	sysSeccomp      = 1 // SYS_SECCOMP, si_code
+	sysUserDispatch = 2 // SYS_USER_DISPATCH, si_code
 )
 
 // Situation is what an Effect depends on besides filters and call.
@@ -79,6 +80,9 @@ func (c *Chain) Effect(d Decision, call *bpf.Data, s Situation) Effect {
 	case bpf.RetErrno:
 		e.Next, e.Result = Skip, -int64(min(d.Return.Data(), maxErrno))
 	case bpf.RetTrap:
+		if d.Redirected {
+			siginfo.Code = sysUserDispatch
+		}
 		e.Next, e.Siginfo = Signal, siginfo
 	case bpf.RetTrace:
 		if s.Tracer {

@@ -138,3 +138,45 @@ func ExampleTable_Select() {
 	// neither: 135
 	// 468 calls cached
 }
+
+// A task whose program carries code of another system: the calls of that code
+// go to an emulator, the program's own to the kernel, if its filter lets them.
+func ExampleTask() {
+	const getpid, mount = 39, 165
+	task := precompute.NewTask(precompute.NewChain(bpf.Little, 0xc000003e))
+	if err := task.Append(denyMount, 0); err != nil {
+		fmt.Println(err)
+		return
+	}
+	text, err := precompute.NewMemoryAreas(precompute.Area{Start: 0x401000, End: 0x47d000})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := task.Emulate(text); err != nil {
+		fmt.Println(err)
+		return
+	}
+	show := func(nr uint32, ip uint64) {
+		call := precompute.Call{Data: bpf.Data{Nr: nr, Arch: 0xc000003e, IP: ip}, Entry: precompute.EntrySyscall64}
+		effect := task.Effect(task.Evaluate(&call), &call.Data, precompute.Situation{})
+		fmt.Printf("call %d from %#x: %s", nr, ip, effect.Next)
+		switch effect.Next {
+		case precompute.Skip:
+			fmt.Printf(" with %d", effect.Result)
+		case precompute.Signal:
+			fmt.Printf(" %d, code %d, from %#x", effect.Siginfo.Signo, effect.Siginfo.Code, effect.Siginfo.CallAddr)
+		}
+		fmt.Println()
+	}
+	show(getpid, 0x401234)
+	show(mount, 0x401234)
+	show(mount, 0x7f0000000007)
+	task.Exec()
+	show(mount, 0x7f0000000007)
+	// Output:
+	// call 39 from 0x401234: execute
+	// call 165 from 0x401234: skip with -1
+	// call 165 from 0x7f0000000007: signal 31, code 2, from 0x7f0000000007
+	// call 165 from 0x7f0000000007: skip with -1
+}
