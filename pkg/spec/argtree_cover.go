@@ -51,8 +51,9 @@ func (c *comparison) compare(level *[]*argTest, n *argTest, so match) match {
 		return so // the equal tests must follow one another
 	}
 	now, restCompared := so, false
-	for at := 0; at < len(*level); at++ {
-		x := (*level)[at]
+	for next := 0; next < len(*level); {
+		x := (*level)[next]
+		next++
 		switch {
 		case x.argWord == n.argWord:
 			now |= matches | begun
@@ -75,10 +76,10 @@ func (c *comparison) compare(level *[]*argTest, n *argTest, so match) match {
 			}
 			switch {
 			case x.deadEnd():
-				c.remove(level, &at)
+				c.remove(level, &next)
 			case now&matches == 0 || c.tree.otherwise(*level, c.action) != none:
 			case now&newEnded != 0 && now&treeAhead != 0:
-				c.remove(level, &at)
+				c.remove(level, &next)
 			case now&treeEnded != 0 && now&newAhead != 0:
 				return now
 			}
@@ -95,7 +96,7 @@ func (c *comparison) compare(level *[]*argTest, n *argTest, so match) match {
 				}
 				below := c.compare(&b.level, n, so&^matches|treeAhead)
 				if x.deadEnd() {
-					c.remove(level, &at)
+					c.remove(level, &next)
 				}
 				if below&matches != 0 {
 					return now | below
@@ -141,11 +142,11 @@ func (c *comparison) differ(x, n *argTest, now match) bool {
 // deadEnd reports whether nothing is left behind t.
 func (t *argTest) deadEnd() bool { return t.yes.nowhere() && t.no.nowhere() }
 
-// remove takes the test at *at out of the level, and moves *at back for it.
-func (c *comparison) remove(level *[]*argTest, at *int) {
-	c.lose((*level)[*at])
-	*level = slices.Delete(*level, *at, *at+1)
-	*at--
+// remove takes the test before *next out of the level, and moves *next back.
+func (c *comparison) remove(level *[]*argTest, next *int) {
+	*next--
+	c.lose((*level)[*next])
+	*level = slices.Delete(*level, *next, *next+1)
 	c.removed = true
 }
 

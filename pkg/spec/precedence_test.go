@@ -2,9 +2,9 @@ package spec
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
 	"seccomp-hook/pkg/bpf"
@@ -151,7 +151,7 @@ func TestConflicts(t *testing.T) {
 				switch {
 				case want == "" && err != nil, want != "" && !errors.As(err, &conflict):
 					t.Errorf("%d bits: %v, want %q", bits, err, want)
-				case want != "" && want != strings.Join([]string{string('0' + rune(conflict.First.Origin)), string('0' + rune(conflict.Second.Origin))}, " "):
+				case want != "" && want != fmt.Sprintf("%d %d", conflict.First.Origin, conflict.Second.Origin):
 					t.Errorf("%d bits: %v, want %q", bits, err, want)
 				}
 			}
