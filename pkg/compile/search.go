@@ -46,17 +46,22 @@ type search struct {
 	inherit func(first, last uint32) ref
 
 	weight []share // of the arms before the i-th
-	cells  []cell  // of the intervals of arms i to j, at i*len(arms)+j
+	// cells and costs are of the intervals of arms i to j, at i*stride+j. The
+	// costs are at j*stride+i as well, so that those which end in the same arm
+	// are neighbours, like those which begin with the same one.
+	cells []cell
+	costs []share
+	// stride is the number of arms, or one more: it is odd, because what is a
+	// power of two apart competes for the same line of the processor's cache.
+	stride int
 	chain  chain
 }
 
 // cell is the best tree for an interval of arms.
 type cell struct {
-	cost  share // with perTest
-	tests int16
-	cut   int16 // first arm of the upper part in the best cut
-	rest  int16 // chains: an arm of the most common kind
-	kind  kind
+	cut  int16 // first arm of the upper part in the best cut
+	rest int16 // chains: an arm of the most common kind
+	kind kind
 }
 
 // kind is what stands on top of a tree.
@@ -99,8 +104,9 @@ func (s *search) build(arms []arm) outcome {
 
 func (s *search) best(arms []arm) outcome {
 	s.solve(arms)
-	c := s.cell(0, len(arms)-1)
-	return outcome{s.emit(0, len(arms)-1), c.cost - s.perTest*share(c.tests), int(c.tests)}
+	last := len(arms) - 1
+	tests := s.tests(0, last)
+	return outcome{s.emit(0, last), s.costs[last] - s.perTest*share(tests), tests}
 }
 
 // merge joins neighbours that lead to the same step.
@@ -138,7 +144,7 @@ func (s *search) halve(arms []arm) outcome {
 	}
 }
 
-func (s *search) cell(i, j int) *cell { return &s.cells[i*len(s.arms)+j] }
+func (s *search) cell(i, j int) cell { return s.cells[i*s.stride+j] }
 
 // solve fills the table for the given arms, of which neighbours differ. The
 // trees can then be had from emit, and an arm may be led elsewhere before.
@@ -149,76 +155,76 @@ func (s *search) solve(arms []arm) {
 	for _, a := range s.arms {
 		s.weight = append(s.weight, s.weight[len(s.weight)-1]+a.weight)
 	}
-	if cap(s.cells) < n*n {
-		s.cells = make([]cell, n*n)
+	s.stride = n | 1
+	if size := n * s.stride; cap(s.cells) < size {
+		s.cells, s.costs = make([]cell, size), make([]share, size)
 	}
-	s.cells = s.cells[:n*n]
 	for i := range n {
-		*s.cell(i, i) = cell{kind: single, cut: int16(i)}
+		at := i*s.stride + i
+		s.cells[at], s.costs[at] = cell{kind: single, cut: int16(i)}, 0
 	}
 	for i := n - 2; i >= 0; i-- {
 		s.chain.reset()
 		possible := s.chain.extend(s.arms, i)
 		for j := i + 1; j < n; j++ {
-			best := s.cutBest(i, j)
+			best, cost := s.cutBest(i, j)
 			if possible = possible && s.chain.extend(s.arms, j); possible {
-				s.improveByChain(best, i, j)
+				cost = s.improveByChain(&best, cost, i, j)
 			}
 			if j-i < maxBitwise {
-				s.improveByBits(best, i, j)
+				cost = s.improveByBits(&best, cost, i, j)
 			}
+			s.cells[i*s.stride+j], s.costs[i*s.stride+j], s.costs[j*s.stride+i] = best, cost, cost
 		}
 	}
 }
 
-// cutBest finds the best cut of the arms i to j.
-func (s *search) cutBest(i, j int) *cell {
-	n := len(s.arms)
-	low := max(i+1, int(s.cells[i*n+j-1].cut)-slack)
-	high := min(j, max(low, int(s.cells[(i+1)*n+j].cut)+slack))
-	row := s.cells[i*n : i*n+j]
-	best, at := share(0), -1
-	for k, below := low, (low)*n+j; k <= high; k, below = k+1, below+n {
-		if cost := row[k-1].cost + s.cells[below].cost; at < 0 || cost < best {
+// cutBest finds the best cut of the arms i to j, and its cost.
+func (s *search) cutBest(i, j int) (cell, share) {
+	low := max(i+1, int(s.cell(i, j-1).cut)-slack)
+	high := min(j, max(low, int(s.cell(i+1, j).cut)+slack))
+	// The cost of the lower and the upper part, for each cut.
+	lower, upper := s.costs[i*s.stride+low-1:i*s.stride+high], s.costs[j*s.stride+low:j*s.stride+high+1]
+	best, at := lower[0]+upper[0], 0
+	for k, cost := range lower {
+		if cost += upper[k]; cost < best {
 			best, at = cost, k
 		}
 	}
-	c := &s.cells[i*n+j]
-	*c = cell{
-		cost:  best + s.weight[j+1] - s.weight[i] + s.perTest,
-		tests: s.cells[i*n+at-1].tests + s.cells[at*n+j].tests + 1,
-		kind:  cutting,
-		cut:   int16(at),
-	}
-	return c
+	return cell{kind: cutting, cut: int16(low + at)}, best + s.weight[j+1] - s.weight[i] + s.perTest
 }
 
-// improveByChain makes best a chain if that is better.
-func (s *search) improveByChain(best *cell, i, j int) {
+// improveByChain makes best a chain if that costs less than the given cost, and
+// returns the cost of best.
+func (s *search) improveByChain(best *cell, cost share, i, j int) share {
 	rest := s.chain.common(s.perTest)
 	left := s.weight[j+1] - s.weight[i]
-	cost, tests := share(0), int16(0)
+	sum := share(0)
 	for _, l := range s.chain.links {
 		if l.to != s.arms[rest].to {
-			cost += left + s.perTest
+			sum += left + s.perTest
 			left -= l.weight
-			tests++
 		}
 	}
-	if cost < best.cost && tests <= maxChain {
-		best.cost, best.tests, best.kind, best.rest = cost, tests, chaining, int16(rest)
+	if sum >= cost {
+		return cost
 	}
+	best.kind, best.rest = chaining, int16(rest)
+	return sum
 }
 
-// improveByBits makes best a single JSET if that is better and possible.
-func (s *search) improveByBits(best *cell, i, j int) {
-	cost := s.weight[j+1] - s.weight[i] + s.perTest
-	if cost >= best.cost {
-		return
+// improveByBits makes best a single JSET if that is possible and costs less than
+// the given cost, and returns the cost of best.
+func (s *search) improveByBits(best *cell, cost share, i, j int) share {
+	one := s.weight[j+1] - s.weight[i] + s.perTest
+	if one >= cost {
+		return cost
 	}
-	if _, _, ok := s.bits(i, j); ok {
-		best.cost, best.tests, best.kind = cost, 1, bitwise
+	if _, _, ok := s.bits(i, j); !ok {
+		return cost
 	}
+	best.kind = bitwise
+	return one
 }
 
 // bits returns a mask that has a bit in common with every number that leads
@@ -287,9 +293,29 @@ func withoutBits(first, mask uint32) (uint32, bool) {
 	return first, true
 }
 
+// tests returns the number of tests in the tree for the arms i to j.
+func (s *search) tests(i, j int) int {
+	switch c := s.cell(i, j); c.kind {
+	case single:
+		return 0
+	case bitwise:
+		return 1
+	case chaining:
+		n := 0
+		for k := i; k <= j; k++ {
+			if a := &s.arms[k]; a.to != s.arms[c.rest].to {
+				n += int(a.last - a.first + 1)
+			}
+		}
+		return n
+	default:
+		return 1 + s.tests(i, int(c.cut)-1) + s.tests(int(c.cut), j)
+	}
+}
+
 // emit returns the code of the tree for the arms i to j.
 func (s *search) emit(i, j int) ref {
-	c := *s.cell(i, j)
+	c := s.cell(i, j)
 	switch c.kind {
 	case single:
 		return s.leaf(i, s.arms[i].first, s.arms[i].last)

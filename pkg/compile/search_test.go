@@ -41,7 +41,7 @@ func TestSearchIsBest(t *testing.T) {
 			continue
 		}
 		s.solve(arms)
-		got := s.cell(0, len(arms)-1).cost
+		got := s.costs[len(arms)-1]
 		// Every kind of node but the cut is taken from the search: what is
 		// looked for is a better cut.
 		best := make([][]share, len(arms))
@@ -50,7 +50,7 @@ func TestSearchIsBest(t *testing.T) {
 			for j := i + 1; j < len(arms); j++ {
 				best[i][j] = math.MaxInt64
 				if k := s.cell(i, j).kind; k != cutting {
-					best[i][j] = s.cell(i, j).cost
+					best[i][j] = s.costs[i*s.stride+j]
 				}
 				for k := i + 1; k <= j; k++ {
 					best[i][j] = min(best[i][j], best[i][k-1]+best[k][j]+s.weight[j+1]-s.weight[i]+s.perTest)
