@@ -99,6 +99,10 @@ bench: ## Run the benchmarks
 bench-compile: ## Compare the compiler with libseccomp, gVisor's and elastic's
 	cd test/bench && go run -tags libseccomp ./compile
 
+.PHONY: bench-start
+bench-start: tools build ## Compare what starting a container and an exec costs with runc's and crun's own seccomp (root)
+	cd test/bench && go run ./start
+
 ##@ Develop
 
 .PHONY: generate

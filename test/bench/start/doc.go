@@ -1,0 +1,15 @@
+// Command start measures what seccomp costs where a container starts and where
+// a process is executed in one: nothing, the runtime's own linux.seccomp, the
+// hook, seccomp-runc. All of them get Docker's default profile for x86_64, x86
+// and x32, over a busybox bundle that runs /bin/true.
+//
+// The ways are interleaved: a round measures each once, in an order of its own,
+// and what is compared is the differences within rounds. So a machine that has
+// other things to do makes the intervals wider and leaves the medians where
+// they are. Intervals are of 95 %, by bootstrap over the rounds.
+//
+// It prints Markdown: docs/benchmarks.md has a run of it. It works in a mount
+// namespace of its own, where /run/seccomp-hook is empty and cgroup2 is mounted
+// alone (crun 1.8 wants that), and leaves nothing behind. It needs root and what
+// `make tools build` builds.
+package main
