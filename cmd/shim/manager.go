@@ -5,12 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 
-	"github.com/containerd/containerd/api/types"
 	runcmanager "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
 	"github.com/containerd/containerd/v2/pkg/shim"
+	runc "github.com/containerd/go-runc"
 )
 
 // manager is the runc shim's manager, which speaks to older daemons as well.
@@ -48,12 +47,11 @@ func (m *manager) Start(ctx context.Context, id string, opts shim.StartOpts) (sh
 	return params, nil
 }
 
-// Stop deletes a container whose server is gone.
+// Stop deletes a container whose server is gone. Where the front is gone too,
+// the runtime deletes it alone.
 func (m *manager) Stop(ctx context.Context, id string) (shim.StopStatus, error) {
+	if front, err := findFront(); err == nil {
+		runc.Monitor = &monitor{ProcessMonitor: runc.Monitor, front: front}
+	}
 	return m.Manager.Stop(ctx, id)
-}
-
-// Info says what runtime this is.
-func (m *manager) Info(ctx context.Context, options io.Reader) (*types.RuntimeInfo, error) {
-	return m.Manager.Info(ctx, options)
 }

@@ -16,17 +16,17 @@ import (
 // frontName is the OCI runtime that puts the filter step in front of another.
 const frontName = "seccomp-runc"
 
-// filtered are the commands of a runtime that start processes in a container.
-var filtered = map[string]bool{"create": true, "run": true, "restore": true, "exec": true}
+// fronted are the commands of a runtime that the front has a part in: those that
+// start processes in a container, and the one that ends it.
+var fronted = map[string]bool{"create": true, "run": true, "exec": true, "delete": true}
 
 // monitor starts the runtime's commands for the runc shim, and puts the front
-// before those that start processes in a container. All others go to the
-// runtime itself, without the front's cost.
+// before those that it has a part in. All others go to the runtime itself,
+// without the front's cost.
 //
 // This is the one place where all of them come by. The runtime's name in the
-// task's options stays the caller's, so what containerd and `shim delete` find
-// in the bundle is what the runc shim would have written, and a container
-// whose shim has been killed can be deleted by the runtime alone.
+// task's options stays the caller's, so the bundle has what the runc shim would
+// have written, and every container of a shim can have a runtime of its own.
 type monitor struct {
 	runc.ProcessMonitor
 	front string // path of the front
@@ -52,10 +52,8 @@ func (m *monitor) StartLocked(c *exec.Cmd) (chan runc.Exit, error) {
 // create …".
 func (m *monitor) putFront(c *exec.Cmd) error {
 	invocation, err := runtime.ParseArgs(c.Args[1:])
-	if err != nil || !filtered[invocation.Command] {
-		// What cannot be read is for the runtime to refuse: a command that
-		// starts a process and that it can read is read here, too.
-		return err
+	if err != nil || !fronted[invocation.Command] {
+		return err // of a command line that the runtime could not read either
 	}
 	if c.Err != nil {
 		return c.Err // the runtime was not found; as exec.Cmd would have said

@@ -4,16 +4,23 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/task"
 	"github.com/containerd/containerd/v2/pkg/shim"
 	"github.com/containerd/containerd/v2/pkg/shutdown"
 	"github.com/containerd/containerd/v2/plugins"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
 	runc "github.com/containerd/go-runc"
+	"github.com/containerd/log"
 	"github.com/containerd/plugin"
 	"github.com/containerd/plugin/registry"
 	"github.com/containerd/ttrpc"
+	"golang.org/x/sys/unix"
 )
 
 // registerTaskService makes the task service known to shim.Run, as the runc
@@ -37,7 +44,9 @@ func registerTaskService() {
 	})
 }
 
-// service is the runc shim's task service with the filter step.
+// service is the runc shim's task service with the filter step. The step itself
+// is the front's, which monitor puts before the runtime; here its outcome is
+// checked and told.
 type service struct{ taskapi.TTRPCTaskService }
 
 func newService(ctx context.Context, publisher shim.Publisher, stop shutdown.Service) (*service, error) {
@@ -49,7 +58,7 @@ func newService(ctx context.Context, publisher shim.Publisher, stop shutdown.Ser
 	if err != nil {
 		return nil, err
 	}
-	// NewTaskService has set the monitor that knows the shim's children.
+	// NewTaskService has set the one that knows the shim's children.
 	runc.Monitor = &monitor{ProcessMonitor: runc.Monitor, front: front}
 	return &service{inner}, nil
 }
@@ -57,6 +66,69 @@ func newService(ctx context.Context, publisher shim.Publisher, stop shutdown.Ser
 // RegisterTTRPC offers the service to the daemon.
 func (s *service) RegisterTTRPC(server *ttrpc.Server) error {
 	taskapi.RegisterTTRPCTaskService(server, s)
-	server.RegisterService("containerd.task.v2.Task", taskV2(s))
+	server.RegisterService(taskV2Name, taskV2(s))
 	return nil
+}
+
+// Create creates a container, and checks that its filter is attached.
+func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
+	if r.Checkpoint != "" {
+		// CRIU restores a process with the filters that it had, but exec needs
+		// to know the filter, and of whom.
+		return nil, errgrpc.ToGRPCf(errdefs.ErrNotImplemented, "seccomp: container %s: restore from a checkpoint is not supported by %s", r.ID, runtimeName)
+	}
+	begin := time.Now()
+	asked, err := os.ReadFile(filepath.Join(r.Bundle, "config.json"))
+	if err != nil {
+		return nil, errgrpc.ToGRPCf(errdefs.ErrInvalidArgument, "seccomp: container %s: %v", r.ID, err)
+	}
+	response, err := s.TTRPCTaskService.Create(ctx, r)
+	if err != nil {
+		log.G(ctx).WithField("container", r.ID).WithError(err).Error("seccomp: create failed")
+		return nil, classify(err)
+	}
+	attached, err := inspect(r.ID, int(response.Pid), asked)
+	if err != nil {
+		s.discard(ctx, r.ID)
+		log.G(ctx).WithField("container", r.ID).WithError(err).Error("seccomp: the filter is not attached; the container has been deleted")
+		return nil, errgrpc.ToGRPCf(errdefs.ErrInternal, "seccomp: container %s: check the filter: %v", r.ID, err)
+	}
+	attached.log(ctx, r.ID, time.Since(begin))
+	return response, nil
+}
+
+// discard deletes a container that must not be started.
+func (s *service) discard(ctx context.Context, id string) {
+	// The daemon's wish may have run out of time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+	defer cancel()
+	_, err := s.Kill(ctx, &taskapi.KillRequest{ID: id, Signal: uint32(unix.SIGKILL), All: true})
+	if err == nil {
+		_, err = s.Wait(ctx, &taskapi.WaitRequest{ID: id})
+	}
+	if err == nil {
+		_, err = s.Delete(ctx, &taskapi.DeleteRequest{ID: id})
+	}
+	if err != nil {
+		log.G(ctx).WithField("container", id).WithError(err).Error("seccomp: delete a container without its filter")
+	}
+}
+
+// discardTimeout bounds the deletion of a container.
+const discardTimeout = 30 * time.Second
+
+// Start starts a container's program or an exec'd process.
+func (s *service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.StartResponse, error) {
+	begin := time.Now()
+	response, err := s.TTRPCTaskService.Start(ctx, r)
+	fields := log.Fields{"container": r.ID, "took": time.Since(begin).Round(time.Microsecond).String()}
+	if r.ExecID != "" {
+		fields["exec"] = r.ExecID
+	}
+	if err != nil {
+		log.G(ctx).WithFields(fields).WithError(err).Error("seccomp: start failed")
+		return nil, classify(err)
+	}
+	log.G(ctx).WithFields(fields).Debug("seccomp: started")
+	return response, nil
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/containerd/ttrpc"
 )
 
+// taskV2Name is the service's name in the daemon's requests.
+const taskV2Name = "containerd.task.v2.Task"
+
 // taskV2 is the second version of the task service. Its messages are those of
 // the third, field by field, under another name, so the third's handlers read
 // and write them; TestTaskV2Messages compares the two.

@@ -1,0 +1,81 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	runc "github.com/containerd/go-runc"
+)
+
+// recorder is a monitor that starts nothing.
+type recorder struct {
+	runc.ProcessMonitor
+	started *exec.Cmd
+}
+
+func (r *recorder) Start(c *exec.Cmd) (chan runc.Exit, error) {
+	r.started = c
+	return nil, nil
+}
+
+func (r *recorder) StartLocked(c *exec.Cmd) (chan runc.Exit, error) { return r.Start(c) }
+
+func TestMonitor(t *testing.T) {
+	global := []string{"--root", "/run/containerd/runc/ns", "--log", "/b/log.json", "--log-format", "json", "--systemd-cgroup"}
+	for _, tc := range []struct {
+		args    string
+		fronted bool
+	}{
+		{"create --bundle /b --pid-file /b/init.pid id", true},
+		{"exec --process /tmp/p --detach --pid-file /b/e.pid id", true},
+		{"delete --force id", true},
+		{"start id", false},
+		{"kill --all id 9", false},
+		{"state id", false},
+		{"ps --format json id", false},
+		{"update --resources=- id", false},
+		{"checkpoint --image-path /c id", false},
+		{"events --stats id", false},
+	} {
+		t.Run(strings.Fields(tc.args)[0], func(t *testing.T) {
+			args := slices.Concat([]string{"/bin/true"}, global, strings.Fields(tc.args))
+			starts := map[string]func(*monitor, *exec.Cmd) (chan runc.Exit, error){"Start": (*monitor).Start, "StartLocked": (*monitor).StartLocked}
+			for name, start := range starts {
+				var inner recorder
+				c := exec.Command(args[0], args[1:]...)
+				if _, err := start(&monitor{&inner, "/usr/bin/seccomp-runc"}, c); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				wantPath, wantArgs := "/bin/true", args
+				if tc.fronted {
+					wantPath = "/usr/bin/seccomp-runc"
+					wantArgs = slices.Concat([]string{wantPath, "--real-runtime", "/bin/true"}, args[1:])
+				}
+				if inner.started != c || c.Path != wantPath || !slices.Equal(c.Args, wantArgs) {
+					t.Errorf("%s: started %s %q", name, c.Path, c.Args)
+				}
+			}
+		})
+	}
+}
+
+func TestMonitorRefuses(t *testing.T) {
+	for name, c := range map[string]*exec.Cmd{
+		"no runtime":     exec.Command("no-such-runtime", "create", "--bundle", "/b", "id"),
+		"a flag's value": exec.Command("/bin/true", "create", "id", "--bundle"),
+	} {
+		var inner recorder
+		_, err := (&monitor{&inner, "/front"}).Start(c)
+		if err == nil || inner.started != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "no runtime" && !errors.Is(err, exec.ErrNotFound) {
+			t.Error(err)
+		}
+	}
+}
