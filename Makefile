@@ -86,9 +86,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	hack/fuzz.sh $(FUZZTIME)
 
 .PHONY: soak
-soak: ## Run the long versions of fuzzing and of the proof's mutation test (hours)
+soak: ## Run the long versions of fuzzing, of the proof's mutation test and of the comparison with libseccomp (hours)
 	hack/fuzz.sh 10m
 	go test -timeout 6h -run Mutation -mutations ./pkg/verify
+	CGO_ENABLED=1 go test -timeout 1h -tags libseccomp -run Random -profiles 20000 -v ./test/differential
 
 .PHONY: bench
 bench: ## Run the benchmarks
