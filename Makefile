@@ -44,7 +44,7 @@ demo-containerd: ## Run a container and an exec under a private containerd with 
 .PHONY: deb
 deb: build ## Build the Debian package into bin/
 	hack/build-tools.sh nfpm
-	GOARCH=$$(go env GOARCH) DEB_VERSION=$(DEB_VERSION) bin/tools/nfpm package --config hack/deploy/nfpm.yaml --packager deb --target bin/
+	GOARCH=$$(go env GOARCH) DEB_VERSION=$(DEB_VERSION) bin/tools/nfpm package --config hack/nfpm.yaml --packager deb --target bin/
 
 .PHONY: clean
 clean: ## Remove everything that was built

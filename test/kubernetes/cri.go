@@ -44,16 +44,16 @@ const criPlugins = `
 // criTimeout bounds one call.
 const criTimeout = time.Minute
 
-// node is a containerd that is spoken to through CRI.
-type node struct {
+// worker is a containerd that is spoken to through CRI.
+type worker struct {
 	*integration.Daemon
 	t       *testing.T
 	runtime cri.RuntimeServiceClient
 }
 
-func startNode(t *testing.T) *node {
+func startWorker(t *testing.T) *worker {
 	t.Helper()
-	n := &node{Daemon: integration.StartDaemon(t, integration.NewestDaemon(t), criPlugins), t: t}
+	n := &worker{Daemon: integration.StartDaemon(t, integration.NewestDaemon(t), criPlugins), t: t}
 	n.importImage(pauseImage, "/bin/sleep", "infinity")
 	n.importImage(boxImage, "/bin/sleep", "infinity")
 	conn, err := grpc.NewClient("unix://"+n.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -64,13 +64,13 @@ func startNode(t *testing.T) *node {
 }
 
 // importImage makes an image of the daemon's root filesystem.
-func (n *node) importImage(name string, command ...string) {
+func (n *worker) importImage(name string, command ...string) {
 	n.t.Helper()
 	archive := integration.Image(n.t, name, n.Rootfs, command...)
 	n.MustCtr("--namespace", "k8s.io", "images", "import", archive)
 }
 
-func (n *node) context() context.Context {
+func (n *worker) context() context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), criTimeout)
 	n.t.Cleanup(cancel)
 	return ctx
@@ -78,7 +78,7 @@ func (n *node) context() context.Context {
 
 // pod is a sandbox and its configuration.
 type pod struct {
-	*node
+	*worker
 	id     string
 	config *cri.PodSandboxConfig
 	t      *testing.T
@@ -86,13 +86,13 @@ type pod struct {
 
 // runPod starts a pod on the host's network, which takes no CNI; it is gone with
 // the test.
-func (n *node) runPod(t *testing.T, security *cri.LinuxSandboxSecurityContext) *pod {
+func (n *worker) runPod(t *testing.T, security *cri.LinuxSandboxSecurityContext) *pod {
 	t.Helper()
 	name := n.NewID()
 	security.NamespaceOptions = &cri.NamespaceOption{Network: cri.NamespaceMode_NODE, Pid: cri.NamespaceMode_CONTAINER}
 	logs := filepath.Join(n.Dir, "pods", name)
 	must(t, os.MkdirAll(logs, 0o755))
-	p := &pod{node: n, t: t, config: &cri.PodSandboxConfig{
+	p := &pod{worker: n, t: t, config: &cri.PodSandboxConfig{
 		Metadata:     &cri.PodSandboxMetadata{Name: name, Uid: name, Namespace: "default"},
 		LogDirectory: logs,
 		Linux:        &cri.LinuxPodSandboxConfig{SecurityContext: security, CgroupParent: "/" + n.Namespace},

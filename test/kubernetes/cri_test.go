@@ -62,7 +62,7 @@ func profile(t *testing.T) string {
 
 // TestCRI runs pods as the kubelet does.
 func TestCRI(t *testing.T) {
-	n := startNode(t)
+	n := startWorker(t)
 
 	t.Run("profiles", func(t *testing.T) {
 		p := n.runPod(t, sandbox(runtimeDefault))
