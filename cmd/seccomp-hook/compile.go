@@ -64,17 +64,21 @@ var compilers = map[string]func(filter.Request) (*filter.Filter, error){
 	libseccomp:     filter.BuildReference,
 }
 
-// writeFile writes a file; what could not be written whole is not left behind.
-func writeFile(name string, write func(io.Writer) error) (err error) {
+// writeFile writes a file; what could not be written whole is not left behind,
+// unless it is a device or a pipe.
+func writeFile(name string, write func(io.Writer) error) error {
 	file, err := os.Create(name)
 	if err != nil {
 		return err
 	}
-	err = write(file)
+	info, err := file.Stat()
+	if err == nil {
+		err = write(file)
+	}
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
 	}
-	if err != nil {
+	if err != nil && info != nil && info.Mode().IsRegular() {
 		_ = os.Remove(name) // the first error counts
 	}
 	return err

@@ -2,15 +2,49 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/precompute"
 	"seccomp-hook/pkg/spec"
 )
+
+// TestFileThatCannotBeWritten: half a program is not left behind, and a device
+// that refuses it stays.
+func TestFileThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	full := errors.New("no space left on device")
+	half := func(w io.Writer) error {
+		if _, err := w.Write([]byte{6}); err != nil {
+			return err
+		}
+		return full
+	}
+	file, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(pipe, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for name, stays := range map[string]bool{file: false, pipe: true} {
+		if err := writeFile(name, half); !errors.Is(err, full) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Lstat(name); (err == nil) != stays {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
 
 // TestFormats compares what compile writes with golden files, for a Filter that
 // no compiler made.
