@@ -277,3 +277,63 @@ func soundAt(t *testing.T, rules, ordered []Rule, args *[6]uint64) {
 		t.Fatalf("rule %d is said to decide %v", decider.Origin, got)
 	}
 }
+
+// FuzzOrderRules orders whatever rules some bytes are, and holds the order to what
+// the rules say (soundAt).
+func FuzzOrderRules(f *testing.F) {
+	f.Add([]byte{64, 1, 0, 2, 5, 0, 2, 0, 4, 9, 1})
+	f.Add([]byte{32, 1, 0x10, 4, 5, 1, 2, 1, 2, 5, 0})
+	f.Add([]byte{64, 1, 0x41, 4, 5, 6, 1, 2, 0x40, 4, 9, 6, 2})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		rules, bits := rulesIn(data)
+		ordered, err := orderRules(rules, bits)
+		if err != nil {
+			return
+		}
+		for _, values := range [][6]uint64{{}, {1, 1, 1}, {5, 9, 5}, {1 << 32, 9, 1<<32 | 5}, {^uint64(0), 0, 5}} {
+			for i := range values {
+				values[i] &= ^uint64(0) >> (64 - bits)
+			}
+			soundAt(t, rules, ordered, &values)
+		}
+	})
+}
+
+// rulesIn makes rules of bytes; any bytes are some rules.
+func rulesIn(data []byte) (rules []Rule, bits int) {
+	next := func() byte {
+		if len(data) == 0 {
+			return 0
+		}
+		b := data[0]
+		data = data[1:]
+		return b
+	}
+	ops := []Op{EQ, NE, LT, LE, GT, GE, maskedEQ}
+	bits = 64
+	if next() < 64 {
+		bits = 32
+	}
+	for len(data) > 0 && len(rules) < 16 {
+		rule := Rule{Return: bpf.Errno(uint16(next()) % 4), Origin: len(rules)}
+		head := next()
+		for arg := range uint8(3) {
+			if head>>arg&1 == 0 && arg != head>>4&3 {
+				continue
+			}
+			c := on(arg, ops[int(next())%len(ops)], uint64(next()))
+			if high := next(); high&3 == 3 {
+				c.Value |= uint64(high>>2) << 32
+			}
+			if c.Op == maskedEQ {
+				c.Mask = uint64(next()) | uint64(next())<<32
+			}
+			rule.Conditions = append(rule.Conditions, c)
+		}
+		rules = append(rules, rule)
+	}
+	if bits == 32 {
+		rules = narrowed(rules)
+	}
+	return rules, bits
+}
