@@ -97,11 +97,15 @@ func (c *cacheOptions) print(cmd *cobra.Command) error {
 
 // predict returns the table of a profile or of programs, and the programs.
 func (c *cacheOptions) predict(cmd *cobra.Command) (precompute.Cache, []bpf.Program, error) {
-	native, programs, err := c.programs(cmd)
+	archs, err := architectures(c.target.archs)
 	if err != nil {
 		return precompute.Cache{}, nil, err
 	}
-	kernel, err := kernelFor(c.kernel, native)
+	kernel, err := kernelFor(c.kernel, nativeOf(archs))
+	if err != nil {
+		return precompute.Cache{}, nil, err
+	}
+	programs, err := c.programs(cmd)
 	if err != nil {
 		return precompute.Cache{}, nil, err
 	}
@@ -149,30 +153,24 @@ func (c *cacheOptions) compare(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-// programs returns the chain, and the native architecture of its machine.
-func (c *cacheOptions) programs(cmd *cobra.Command) (*arch.Arch, []bpf.Program, error) {
-	if c.profile == "" && len(c.filters) == 0 {
-		programs, err := installed(c.pid)
-		return arch.Native(), programs, err
-	}
-	if c.profile == "" {
-		archs, err := architectures(c.target.archs)
-		if err != nil {
-			return nil, nil, err
-		}
-		programs, err := readPrograms(c.filters)
-		return nativeOf(archs), programs, err
+// programs returns the chain, the oldest first.
+func (c *cacheOptions) programs(cmd *cobra.Command) ([]bpf.Program, error) {
+	switch {
+	case len(c.filters) > 0:
+		return readPrograms(c.filters)
+	case c.profile == "":
+		return installed(c.pid)
 	}
 	r, err := c.target.request(c.profile)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	f, err := filter.Build(r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	tell(cmd, f.Warnings)
-	return nativeOf(r.Architectures), []bpf.Program{f.Program}, nil
+	return []bpf.Program{f.Program}, nil
 }
 
 // installed returns the programs that a process has.

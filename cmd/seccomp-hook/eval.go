@@ -56,7 +56,8 @@ func evaluate(in io.Reader, out io.Writer, programs []bpf.Program) error {
 		}
 	}
 	lines := bufio.NewScanner(in)
-	for n := 1; lines.Scan(); n++ {
+	n := 1
+	for ; lines.Scan(); n++ {
 		call, err := explain.ParseLine(lines.Text())
 		if err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
@@ -66,7 +67,10 @@ func evaluate(in io.Reader, out io.Writer, programs []bpf.Program) error {
 			return err
 		}
 	}
-	if err := lines.Err(); err != nil {
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("line %d: longer than %d bytes", n, bufio.MaxScanTokenSize)
+	case err != nil:
 		return fmt.Errorf("stdin: %w", err)
 	}
 	return nil

@@ -79,11 +79,19 @@ func architectures(list string) ([]*arch.Arch, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		a, known := arch.ByName(name)
 		if !known {
-			return nil, usage("--arch: unknown architecture %q", name)
+			return nil, usage("--arch: unknown architecture %q, known are %s", name, strings.Join(architectureNames(), ", "))
 		}
 		archs = append(archs, a)
 	}
 	return archs, nil
+}
+
+func architectureNames() []string {
+	var names []string
+	for _, a := range arch.All() {
+		names = append(names, a.Name)
+	}
+	return names
 }
 
 func readWeights(name string) (*compile.Weights, error) {

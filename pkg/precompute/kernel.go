@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"seccomp-hook/pkg/arch"
 )
 
 // Kernel is what differs between kernels in how they cache constant actions.
@@ -122,7 +124,11 @@ func KernelFor(release string, native uint32) (Kernel, error) {
 	}
 	tables, known := kernelTables[native]
 	if size == 0 || !known {
-		return k, fmt.Errorf("precompute: kernel %s on %#x: %w", k.Release, native, ErrNoCache)
+		name := fmt.Sprintf("%#x", native)
+		if a, ok := arch.ByAudit(native); ok {
+			name = a.Name
+		}
+		return k, fmt.Errorf("precompute: kernel %s on %s: %w", k.Release, name, ErrNoCache)
 	}
 	k.Tables = slices.Clone(tables)
 	for i := range k.Tables {
