@@ -35,7 +35,7 @@ func Notify(l *filter.Listener, listener *os.File, state *specs.State, pid int) 
 	}
 	conn, err := net.DialTimeout("unix", l.Path, agentTimeout)
 	if err != nil {
-		return fmt.Errorf("notify: %w", err)
+		return fmt.Errorf("notify: failed to connect with seccomp agent: %w", err) // runc's words
 	}
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(agentTimeout)); err != nil {

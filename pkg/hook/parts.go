@@ -37,6 +37,8 @@ func Finish(root string, state *specs.State, f *filter.Filter, annotations map[s
 	var err error
 	if installed.Listener != nil {
 		err = Notify(f.Listener, installed.Listener, state, state.Pid)
+		// It is the agent's alone: calls fail when that has closed it.
+		installed.Listener.Close()
 	}
 	dir := filepath.Join(rootOr(root), state.ID)
 	if err == nil {

@@ -381,7 +381,7 @@ func TestRunWithoutAgent(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(c.profiles+"/notify.json", []byte(fmt.Sprintf(notifyProfile, t.TempDir()+"/none")), 0o600))
 	f := fakeInstaller{listener: listener}
-	if _, err := c.run(t, Options{}, &f); err == nil || !strings.Contains(err.Error(), "notify: dial unix") {
+	if _, err := c.run(t, Options{}, &f); err == nil || !strings.Contains(err.Error(), "notify: failed to connect with seccomp agent: dial unix") {
 		t.Errorf("got %v, want an error that names the agent's socket", err)
 	}
 	if c.published(t) != nil {

@@ -22,6 +22,8 @@ type Invocation struct {
 	Config string
 	// Log and LogFormat are the values of --log and --log-format.
 	Log, LogFormat string
+	// Debug is --debug.
+	Debug bool
 	// Process is the value of exec's --process, "" where it is not given.
 	Process string
 	// NoNewPrivileges is exec's --no-new-privs.
@@ -92,6 +94,8 @@ func ParseArgs(args []string) (*Invocation, error) {
 			inv.Log = value
 		case "log-format":
 			inv.LogFormat = value
+		case "debug":
+			inv.Debug = value != "false"
 		}
 	})
 	if err != nil || len(rest) == 0 {

@@ -11,6 +11,7 @@ import (
 
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/hook"
+	"seccomp-hook/pkg/install"
 	"seccomp-hook/pkg/spec"
 )
 
@@ -97,8 +98,14 @@ func (w *wrapper) decide(config *bundle.Config) (*hook.Result, error) {
 	}
 	// What the kernel does not have is refused before the runtime does
 	// anything.
-	if _, err := hook.Installable(decision.Filter); err != nil {
+	installable, err := hook.Installable(decision.Filter)
+	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
+	}
+	if w.Debug {
+		// runc's words (libcontainer/seccomp, patchbpf), and its value: TSYNC,
+		// which is always there, is not in it.
+		w.tell("debug", fmt.Sprintf("seccomp filter flags: %d", installable.Flags&^install.TSync))
 	}
 	return decision, nil
 }

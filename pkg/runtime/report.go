@@ -22,15 +22,23 @@ const (
 // getLastRuntimeError, takes the last entry of level "error" from the file).
 func (w *wrapper) report(err error) (code int) {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if w.log("error", text) {
+	if w.tell("error", text) {
 		fmt.Fprintln(os.Stderr, text)
-	} else {
-		_, _ = os.Stderr.Write(logEntry("error", text, w.LogFormat)) // nobody is left to tell
 	}
 	if w.Command == "exec" && w.kind() == runcKind {
 		return exitFailureExec
 	}
 	return exitFailure
+}
+
+// tell writes an entry to the file of --log, and reports whether there is one;
+// if not, to standard error.
+func (w *wrapper) tell(level, text string) (file bool) {
+	if w.log(level, text) {
+		return true
+	}
+	_, _ = os.Stderr.Write(logEntry(level, text, w.LogFormat)) // nobody is left to tell
+	return false
 }
 
 // log appends an entry to the file of --log, and reports whether there is one.

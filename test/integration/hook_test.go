@@ -424,7 +424,7 @@ var badInputs = []struct {
 	}, "not allowed under strict"},
 	{"no agent", func(t *testing.T, h *hooked) {
 		h.profile(t, `{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/nowhere.sock","syscalls":[{"names":["unshare"],"action":"SCMP_ACT_NOTIFY"}]}`)
-	}, "notify: dial unix /nowhere.sock"},
+	}, "notify: failed to connect with seccomp agent: dial unix /nowhere.sock"},
 	{"two listeners", func(_ *testing.T, h *hooked) {
 		h.annotate("")
 		delete(h.Spec.Annotations, "io.seccomp-hook.profile")
