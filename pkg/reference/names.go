@@ -3,6 +3,8 @@
 package reference
 
 import (
+	"fmt"
+
 	libseccomp "github.com/seccomp/libseccomp-golang"
 
 	"seccomp-hook/pkg/arch"
@@ -11,7 +13,8 @@ import (
 // Differing returns those of names that libseccomp and pkg/arch do not take for
 // the same call on each of the architectures: mostly calls newer than the
 // installed libseccomp, and some old ones that the kernel's tables no longer
-// have. Profiles without them mean the same to both.
+// have. Profiles without them mean the same to both. An architecture that
+// libseccomp does not know is an error.
 func Differing(names []string, archs ...*arch.Arch) ([]string, error) {
 	tables := make([]map[string]uint32, len(archs))
 	for i, a := range archs {
@@ -56,5 +59,8 @@ func numbers(a *arch.Arch) (map[string]uint32, error) {
 	add(a.NumberBase, a.NumberBase+1024)
 	const armPrivate = 0x0f0000
 	add(armPrivate, armPrivate+16)
+	if len(table) == 0 {
+		return nil, fmt.Errorf("reference: libseccomp does not know architecture %v", a)
+	}
 	return table, nil
 }
