@@ -37,7 +37,7 @@ type share int64
 const all share = 1 << 32
 
 var balances = [...]balance{
-	Cache: {perInstruction: all / 100, cached: unit / 10, checked: 4 * unit, frequent: true},
+	Cache: {perInstruction: all / 100, cached: unit * 3 / 20, checked: 3 * unit, frequent: true},
 	Depth: {perInstruction: all / 500, cached: unit, checked: unit},
 	Size:  {perInstruction: all * 100, cached: unit, checked: unit},
 }

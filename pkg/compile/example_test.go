@@ -53,9 +53,9 @@ func Example() {
 	// 12: if a >= 0x6 goto 28 else 13
 	// 13: if a == 0x2 goto 28 else 14
 	// 14: if a == 0x4 goto 28 else 27
-	// 15: if a >= 0x38 goto 16 else 20
-	// 16: if a >= 0x39 goto 17 else 18
-	// 17: if a >= 0x48 goto 27 else 28
+	// 15: if a >= 0x39 goto 16 else 17
+	// 16: if a >= 0x48 goto 27 else 28
+	// 17: if a >= 0x38 goto 18 else 20
 	// 18: a = args[0][0]
 	// 19: if a & 0x7e020000 goto 28 else 27
 	// 20: if a >= 0x2a goto 28 else 21

@@ -28,7 +28,8 @@ const inherited ref = -2
 //   - one JGE that cuts the arms in two, anywhere;
 //   - a chain of JEQ that names every number that is not of the most common
 //     kind, if these are few;
-//   - one JSET that tells two kinds of arms apart by their bits.
+//   - one JSET that finds numbers of one kind by their bits, among few arms, and
+//     leaves very few.
 //
 // The best tree over some arms with a cut on top is made of the best trees over
 // both parts, so they are found by dynamic programming, the short intervals of
@@ -60,7 +61,7 @@ type search struct {
 // cell is the best tree for an interval of arms.
 type cell struct {
 	cut  int16 // first arm of the upper part in the best cut
-	rest int16 // chains: an arm of the most common kind
+	rest int16 // an arm of the kind that a chain leaves, or that bits are of
 	kind kind
 }
 
@@ -75,8 +76,10 @@ const (
 )
 
 const (
-	// maxBitwise is the most arms that one JSET is tried on.
+	// maxBitwise is the most arms that a JSET is tried on, and maxLeft the most
+	// that may be left where none of its bits is set.
 	maxBitwise = 8
+	maxLeft    = 3
 	// slack is by how many arms the best cut may lie outside Knuth's bounds.
 	slack = 3
 	// maxArms is up to how many arms all trees are looked at. More are first
@@ -213,58 +216,112 @@ func (s *search) improveByChain(best *cell, cost share, i, j int) share {
 	return sum
 }
 
-// improveByBits makes best a single JSET if that is possible and costs less than
-// the given cost, and returns the cost of best.
+// improveByBits makes best a tree with a JSET on top if there is one that costs
+// less than the given cost, and returns the cost of best.
 func (s *search) improveByBits(best *cell, cost share, i, j int) share {
-	one := s.weight[j+1] - s.weight[i] + s.perTest
-	if one >= cost {
+	weight := s.weight[j+1] - s.weight[i]
+	if weight+s.perTest >= cost {
 		return cost
 	}
-	if _, _, ok := s.bits(i, j); !ok {
-		return cost
+	for set := i; set <= j; set++ {
+		if s.leadsEarlier(i, set) {
+			continue
+		}
+		if _, left, n := s.setBits(i, j, set); n > 0 {
+			if sum := weight + s.perTest + s.costOfFew(left[:n]); sum < cost {
+				cost, best.kind, best.rest = sum, bitwise, int16(set)
+			}
+		}
 	}
-	best.kind = bitwise
-	return one
+	return cost
 }
 
-// bits returns a mask that has a bit in common with every number that leads
-// where set does, and none with every number that leads where clear does, where
-// the arms i to j lead to two steps and there is such a mask.
-func (s *search) bits(i, j int) (mask uint32, setArm int, ok bool) {
-	first := s.arms[i].to
-	second := s.arms[i+1].to
-	for k := i + 2; k <= j; k++ {
-		if to := s.arms[k].to; to != first && to != second {
-			return 0, 0, false
+// leadsEarlier reports whether an arm from i on, before k, leads where k does.
+func (s *search) leadsEarlier(i, k int) bool {
+	for m := i; m < k; m++ {
+		if s.arms[m].to == s.arms[k].to {
+			return true
 		}
 	}
-	for _, clear := range [...]ref{first, second} {
-		// All bits that the numbers of the one kind never have is the mask
-		// that has most bits in common with the others.
-		mask = ^uint32(0)
-		for k := i; k <= j; k++ {
-			if a := &s.arms[k]; a.to == clear {
-				mask &^= anyBit(a.first, a.last)
-			}
-		}
-		setArm = i
-		if clear == first {
-			setArm = i + 1
-		}
-		ok = mask != 0
-		used := uint32(0)
-		for k := i; k <= j && ok; k++ {
-			if a := &s.arms[k]; a.to != clear {
-				used |= anyBit(a.first, a.last)
-				free, some := withoutBits(a.first, mask)
-				ok = !some || free > a.last
-			}
-		}
-		if ok {
-			return mask & used, setArm, true
+	return false
+}
+
+// setBits returns a mask that has a bit in common with numbers of the arms i to
+// j only if they lead where the arm set does, and the arms that are left among
+// the numbers that have none in common with it. There are n of them, at most
+// maxLeft; 0 if the mask is of no use.
+func (s *search) setBits(i, j, set int) (mask uint32, left [maxLeft]arm, n int) {
+	var others, used uint32
+	for k := i; k <= j; k++ {
+		if a := &s.arms[k]; a.to == s.arms[set].to {
+			used |= anyBit(a.first, a.last)
+		} else {
+			others |= anyBit(a.first, a.last)
 		}
 	}
-	return 0, 0, false
+	mask = used &^ others
+	if mask == 0 {
+		return 0, left, 0
+	}
+	useful := false
+	for k := i; k <= j; k++ {
+		a := s.arms[k]
+		if a.to == s.arms[set].to {
+			if free, some := withoutBits(a.first, mask); !some || free > a.last {
+				useful = true
+				continue
+			}
+		}
+		switch {
+		case n > 0 && left[n-1].to == a.to:
+			left[n-1].last = a.last
+			left[n-1].weight += a.weight
+		case n == maxLeft:
+			return 0, left, 0
+		default:
+			left[n] = a
+			n++
+		}
+	}
+	if !useful {
+		return 0, left, 0
+	}
+	return mask, left, n
+}
+
+// costOfFew returns the cost of the tree that emitFew makes.
+func (s *search) costOfFew(arms []arm) share {
+	switch weight := weightOf(arms); {
+	case len(arms) == 1:
+		return 0
+	case len(arms) == 2, oneAmongOthers(arms):
+		return weight + s.perTest
+	default:
+		return weight + arms[1].weight + min(arms[0].weight, arms[2].weight) + 2*s.perTest
+	}
+}
+
+// emitFew returns the code of the best tree of cuts, or of one JEQ, for at most
+// maxLeft arms.
+func (s *search) emitFew(arms []arm) ref {
+	switch {
+	case len(arms) == 1:
+		return s.leaf(arms[0].to, arms[0].first, arms[0].last)
+	case len(arms) == 2:
+		return s.code.jump(bpf.JGE, arms[1].first, s.emitFew(arms[1:]), s.emitFew(arms[:1]))
+	case oneAmongOthers(arms):
+		return s.code.jump(bpf.JEQ, arms[1].first, s.emitFew(arms[1:2]), s.leaf(arms[0].to, arms[0].first, arms[2].last))
+	case arms[0].weight < arms[2].weight:
+		return s.code.jump(bpf.JGE, arms[2].first, s.emitFew(arms[2:]), s.emitFew(arms[:2]))
+	default:
+		return s.code.jump(bpf.JGE, arms[1].first, s.emitFew(arms[1:]), s.emitFew(arms[:1]))
+	}
+}
+
+// oneAmongOthers reports whether three arms are one number and, on both sides,
+// numbers that lead to the same step.
+func oneAmongOthers(arms []arm) bool {
+	return arms[1].first == arms[1].last && arms[0].to == arms[2].to
 }
 
 // anyBit returns the bits that any number from first to last has.
@@ -299,7 +356,11 @@ func (s *search) tests(i, j int) int {
 	case single:
 		return 0
 	case bitwise:
-		return 1
+		_, left, n := s.setBits(i, j, int(c.rest))
+		if n == maxLeft && oneAmongOthers(left[:]) {
+			return 2
+		}
+		return n
 	case chaining:
 		n := 0
 		for k := i; k <= j; k++ {
@@ -318,35 +379,34 @@ func (s *search) emit(i, j int) ref {
 	c := s.cell(i, j)
 	switch c.kind {
 	case single:
-		return s.leaf(i, s.arms[i].first, s.arms[i].last)
+		return s.leaf(s.arms[i].to, s.arms[i].first, s.arms[i].last)
 	case chaining:
 		rest := int(c.rest)
-		to := s.leaf(rest, s.arms[i].first, s.arms[j].last)
+		to := s.leaf(s.arms[rest].to, s.arms[i].first, s.arms[j].last)
 		s.chain.reset()
 		for k := i; k <= j; k++ {
 			s.chain.extend(s.arms, k)
 		}
 		for _, l := range slices.Backward(s.chain.links) {
 			if l.to != s.arms[rest].to {
-				to = s.code.jump(bpf.JEQ, l.number, s.leaf(l.arm, l.number, l.number), to)
+				to = s.code.jump(bpf.JEQ, l.number, s.leaf(l.to, l.number, l.number), to)
 			}
 		}
 		return to
 	case bitwise:
-		mask, set, _ := s.bits(i, j)
-		clear := i
-		if set == i {
-			clear = i + 1
-		}
-		return s.code.jump(bpf.JSET, mask, s.leaf(set, s.arms[i].first, s.arms[j].last), s.leaf(clear, s.arms[i].first, s.arms[j].last))
+		mask, left, n := s.setBits(i, j, int(c.rest))
+		set := s.leaf(s.arms[c.rest].to, s.arms[i].first, s.arms[j].last)
+		return s.code.jump(bpf.JSET, mask, set, s.emitFew(left[:n]))
 	default:
 		k := int(c.cut)
 		return s.code.jump(bpf.JGE, s.arms[k].first, s.emit(k, j), s.emit(i, k-1))
 	}
 }
 
-func (s *search) leaf(i int, first, last uint32) ref {
-	if to := s.arms[i].to; to != inherited {
+// leaf returns the step that an arm leads to, which the numbers from first to
+// last reach.
+func (s *search) leaf(to ref, first, last uint32) ref {
+	if to != inherited {
 		return to
 	}
 	return s.inherit(first, last)

@@ -113,6 +113,14 @@ func TestSearchKinds(t *testing.T) {
 2: return ERRNO(98)
 3: return ERRNO(97)
 `},
+		{"a bit and what it leaves", "aabbcabb", `
+0: a = nr
+1: if a & 0x2 goto 2 else 3
+2: return ERRNO(98)
+3: if a == 0x4 goto 4 else 5
+4: return ERRNO(99)
+5: return ERRNO(97)
+`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := newCode()
