@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -66,19 +65,11 @@ func startAttendant(o *order, dir *os.File) error {
 	if o.Encoded, err = o.Filter.MarshalBinary(); err != nil {
 		return err
 	}
-	text, err := json.Marshal(o)
+	memory, err := memoryFile(o)
 	if err != nil {
 		return err
 	}
-	memory, err := unix.MemfdCreate("seccomp-hook order", unix.MFD_CLOEXEC)
-	if err != nil {
-		return os.NewSyscallError("memfd_create", err)
-	}
-	file := os.NewFile(uintptr(memory), "order")
-	defer file.Close()
-	if _, err := file.Write(text); err != nil {
-		return err
-	}
+	defer memory.Close()
 	self, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
 		return os.NewSyscallError("pidfd_open", err)
@@ -89,7 +80,7 @@ func startAttendant(o *order, dir *os.File) error {
 		return err
 	}
 	defer unix.Close(socket)
-	err = orphan.Start("/proc/self/exe", []string{attendantArg0}, faultVariables(), memory, int(dir.Fd()), self, socket)
+	err = orphan.Start("/proc/self/exe", []string{attendantArg0}, faultVariables(), int(memory.Fd()), int(dir.Fd()), self, socket)
 	if err != nil {
 		_ = os.Remove(socketPath()) // err counts
 	}
@@ -161,11 +152,7 @@ type attendant struct {
 
 // read reads the order.
 func (a *attendant) read() error {
-	text, err := io.ReadAll(io.NewSectionReader(os.NewFile(orderFD, "order"), 0, 1<<30))
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, &a.order); err != nil {
+	if err := readMemory(orderFD, &a.order); err != nil {
 		return err
 	}
 	a.order.Filter = new(filter.Filter)

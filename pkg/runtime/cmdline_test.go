@@ -30,7 +30,7 @@ func TestParseArgs(t *testing.T) {
 		{"deleted", []string{"delete", "id"}, Invocation{Command: "delete", ID: "id"}},
 		{"deleted by force", []string{"delete", "-f", "id"}, Invocation{Command: "delete", ID: "id", Force: true}},
 		{"deleted by force, long", []string{"delete", "--force", "id"}, Invocation{Command: "delete", ID: "id", Force: true}},
-		{"a command of a later version", []string{"--debug", "mend", "id"}, Invocation{Command: "mend"}},
+		{"a command of a later version", []string{"--debug", "mend", "id"}, Invocation{Command: "mend", Debug: true}},
 		{"a value that looks like a flag", []string{"exec", "--env", "-x", "id", "true"}, Invocation{Command: "exec", ID: "id"}},
 		{"a switch of a later version", []string{"create", "--new-switch", "--bundle", "/b", "id"}, Invocation{Command: "create", Bundle: "/b", ID: "id"}},
 		{"the last one wins", []string{"create", "--bundle", "/a", "-b", "/b", "id"}, Invocation{Command: "create", Bundle: "/b", ID: "id"}},

@@ -105,7 +105,7 @@ func (w *wrapper) decide(config *bundle.Config) (*hook.Result, error) {
 	if w.Debug {
 		// runc's words (libcontainer/seccomp, patchbpf), and its value: TSYNC,
 		// which is always there, is not in it.
-		w.tell("debug", fmt.Sprintf("seccomp filter flags: %d", installable.Flags&^install.TSync))
+		w.reporter().tell(os.Stderr, "debug", fmt.Sprintf("seccomp filter flags: %d", installable.Flags&^install.TSync))
 	}
 	return decision, nil
 }
@@ -126,13 +126,13 @@ func checkHandler(config *bundle.Config) error {
 // warn logs what the profile's author should know; once, not at every start.
 func (w *wrapper) warn(decision *hook.Result) {
 	for _, text := range decision.Warnings {
-		w.log("warning", "seccomp-hook: "+text)
+		w.reporter().log("warning", "seccomp-hook: "+text)
 	}
 	if decision.Filter == nil || decision.Annotations[storeAnnotation] == storeHit {
 		return
 	}
 	for _, text := range decision.Filter.Warnings {
-		w.log("warning", "seccomp-hook: "+text)
+		w.reporter().log("warning", "seccomp-hook: "+text)
 	}
 }
 

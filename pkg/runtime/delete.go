@@ -17,6 +17,6 @@ func (w *wrapper) delete() {
 		err = hook.Forget("", w.ID, c.init)
 	}
 	if err != nil && !errors.Is(err, errNoContainer) {
-		w.log("warning", err.Error())
+		w.reporter().log("warning", err.Error())
 	}
 }

@@ -82,12 +82,10 @@ func (w *wrapper) follow(c *container, f *filter.Filter) error {
 	if err != nil {
 		return fmt.Errorf("runtime: container %s: %w", w.ID, err)
 	}
-	if f.Listener != nil {
-		return fmt.Errorf("runtime: container %s: exec with SCMP_ACT_NOTIFY is not there yet", w.ID)
-	}
 	r := install.ExecRequest{Filter: installable, Container: c.init.PID}
-	err = follow(r)
-	if errors.Is(err, install.ErrSuspend) {
+	if f.Listener != nil {
+		err = w.escorted(c, f, r)
+	} else if err = follow(r); errors.Is(err, install.ErrSuspend) {
 		// noNewPrivileges makes another way possible. Nothing has been done
 		// to this process yet.
 		if r.NoNewPrivileges, err = w.noNewPrivileges(c); err == nil {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -16,50 +18,74 @@ const (
 	exitFailureExec = 255
 )
 
-// report tells of an error as the real runtime tells of its own, because
-// engines look for it there: on standard error, and in the file of --log in
-// the form of --log-format (runc, main.go, fatal; containerd, go-runc,
+// reporter tells of errors as the real runtime tells of its own, because
+// engines look for them there: on standard error, and in the file of --log in
+// the form of --log-format (runc, main.go, fatal; go-runc,
 // getLastRuntimeError, takes the last entry of level "error" from the file).
-func (w *wrapper) report(err error) (code int) {
-	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if w.tell("error", text) {
-		fmt.Fprintln(os.Stderr, text)
+type reporter struct {
+	Log    string // path, "" for none
+	Format string
+}
+
+// reporter makes a reporter of the command line.
+func (w *wrapper) reporter() reporter {
+	r := reporter{strings.TrimPrefix(w.Log, "file:"), w.LogFormat} // crun takes "file:", "journald:" and "syslog:"
+	if strings.HasPrefix(r.Log, "journald:") || strings.HasPrefix(r.Log, "syslog:") {
+		r.Log = ""
 	}
+	if r.Log != "" {
+		if path, err := filepath.Abs(r.Log); err == nil {
+			r.Log = path
+		}
+	}
+	return r
+}
+
+// fail reports an error and returns the exit code.
+func (w *wrapper) fail(err error) (code int) {
+	w.reporter().report(os.Stderr, err)
 	if w.Command == "exec" && w.kind() == runcKind {
 		return exitFailureExec
 	}
 	return exitFailure
 }
 
-// tell writes an entry to the file of --log, and reports whether there is one;
-// if not, to standard error.
-func (w *wrapper) tell(level, text string) (file bool) {
-	if w.log(level, text) {
+// report tells of an error, in one line.
+func (r reporter) report(stderr io.Writer, err error) {
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if r.tell(stderr, "error", text) {
+		fmt.Fprintln(stderr, text)
+	}
+}
+
+// tell writes an entry to the file, and reports whether there is one; if not,
+// to standard error.
+func (r reporter) tell(stderr io.Writer, level, text string) (file bool) {
+	if r.log(level, text) {
 		return true
 	}
-	_, _ = os.Stderr.Write(logEntry(level, text, w.LogFormat)) // nobody is left to tell
+	_, _ = stderr.Write(r.entry(level, text)) // nobody is left to tell
 	return false
 }
 
-// log appends an entry to the file of --log, and reports whether there is one.
-func (w *wrapper) log(level, text string) bool {
-	path := strings.TrimPrefix(w.Log, "file:") // crun takes "file:", "journald:" and "syslog:"
-	if path == "" || strings.HasPrefix(path, "journald:") || strings.HasPrefix(path, "syslog:") {
+// log appends an entry to the file, and reports whether there is one.
+func (r reporter) log(level, text string) bool {
+	if r.Log == "" {
 		return false
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	file, err := os.OpenFile(r.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return false
 	}
 	defer file.Close()
-	_, err = file.Write(logEntry(level, text, w.LogFormat))
+	_, err = file.Write(r.entry(level, text))
 	return err == nil
 }
 
-// logEntry renders one line as logrus does, which is what runc logs with.
-func logEntry(level, text, format string) []byte {
+// entry renders one line as logrus does, which is what runc logs with.
+func (r reporter) entry(level, text string) []byte {
 	now := time.Now().Format(time.RFC3339)
-	if format != "json" {
+	if r.Format != "json" {
 		return fmt.Appendf(nil, "time=%q level=%s msg=%q\n", now, level, text)
 	}
 	var b bytes.Buffer

@@ -28,6 +28,8 @@ func Main(argv []string) (code int, ours bool) {
 		return 0, false
 	case argv[0] == attendantArg0:
 		return attend(), true
+	case argv[0] == escortArg0:
+		return escort(), true
 	case argv[0] == announceArg0:
 		return announce(argv[1:]), true
 	case filepath.Base(argv[0]) == Name:
@@ -73,7 +75,7 @@ func front(args []string) (code int) {
 		err = syscall.Exec(w.real, append([]string{w.real}, w.then...), os.Environ())
 		err = fmt.Errorf("runtime: execute %s: %w", w.real, err)
 	}
-	return w.report(err)
+	return w.fail(err)
 }
 
 // prepare reads the command line and the configuration.
