@@ -50,7 +50,7 @@ func TestSeccompMode(t *testing.T) {
 
 func TestClassify(t *testing.T) {
 	for text, want := range map[string]error{
-		"OCI runtime create failed: runtime: profile config.json: rule 1: unknown action":                         errdefs.ErrInvalidArgument,
+		"OCI runtime create failed: runtime: spec: profile config.json: rule 1: unknown action":                   errdefs.ErrInvalidArgument,
 		"OCI runtime exec failed: runtime: container x: cannot exec in a stopped container":                       errdefs.ErrFailedPrecondition,
 		"OCI runtime create failed: runc create failed: error running hook: stderr: seccomp-hook: install: seize": errdefs.ErrFailedPrecondition,
 		"OCI runtime create failed: runc create failed: exec: \"x\": executable file not found in $PATH":          nil,

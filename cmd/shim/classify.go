@@ -3,11 +3,11 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
+	"google.golang.org/grpc/status"
 )
 
 // faults are what this project's errors look like in what the runc shim makes
@@ -22,6 +22,8 @@ var faults = []struct {
 	{" failed: runtime: profile ", errdefs.ErrInvalidArgument},
 	{" failed: runtime: annotation ", errdefs.ErrInvalidArgument},
 	{" failed: runtime: bundle: ", errdefs.ErrInvalidArgument},
+	{" failed: runtime: spec: ", errdefs.ErrInvalidArgument},
+	{" failed: runtime: compile: ", errdefs.ErrInvalidArgument},
 	// The host: its kernel, its configuration, its runtime, an installer that
 	// was killed.
 	{" failed: runtime: ", errdefs.ErrFailedPrecondition},
@@ -30,9 +32,10 @@ var faults = []struct {
 
 // classify gives an error of ours a type.
 func classify(err error) error {
+	text := status.Convert(err).Message() // err's own text where it has no status
 	for _, f := range faults {
-		if strings.Contains(err.Error(), f.text) {
-			return errgrpc.ToGRPC(fmt.Errorf("%w: seccomp: %w", f.is, err))
+		if strings.Contains(text, f.text) {
+			return errgrpc.ToGRPCf(f.is, "seccomp: %s", text)
 		}
 	}
 	return err

@@ -41,9 +41,9 @@ const (
 // Info says what runtime this is, which features the runtime behind it has with
 // the front, and what the host gives it to work with.
 func (m *manager) Info(ctx context.Context, optionsReader io.Reader) (*types.RuntimeInfo, error) {
-	text, err := io.ReadAll(optionsReader)
+	text, err := readOptions(optionsReader)
 	if err != nil {
-		return nil, fmt.Errorf("runtime options: %w", err)
+		return nil, err
 	}
 	info, err := m.Manager.Info(ctx, bytes.NewReader(text))
 	if err != nil {

@@ -29,6 +29,9 @@ const protocolVersion = 2
 
 // Start starts the shim's server, or finds the one of the container's group.
 func (m *manager) Start(ctx context.Context, id string, opts shim.StartOpts) (shim.BootstrapParams, error) {
+	if err := convertInput(); err != nil {
+		return shim.BootstrapParams{}, err
+	}
 	params, err := m.Manager.Start(ctx, id, opts)
 	if err != nil {
 		return params, err
@@ -45,6 +48,24 @@ func (m *manager) Start(ctx context.Context, id string, opts shim.StartOpts) (sh
 		os.Exit(0) // before shim.Run writes JSON; there is nothing else left to do
 	}
 	return params, nil
+}
+
+// convertInput puts the options that the daemon wrote to standard input there in
+// the type that the runc shim reads.
+func convertInput() error {
+	text, err := readOptions(os.Stdin)
+	if err != nil {
+		return err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(text); err != nil { // a pipe has room for 64 KiB
+		return err
+	}
+	os.Stdin = r
+	return w.Close()
 }
 
 // Stop deletes a container whose server is gone. Where the front is gone too,

@@ -78,6 +78,10 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 		return nil, errgrpc.ToGRPCf(errdefs.ErrNotImplemented, "seccomp: container %s: restore from a checkpoint is not supported by %s", r.ID, runtimeName)
 	}
 	begin := time.Now()
+	var err error
+	if r.Options, err = runcOptions(r.Options); err != nil {
+		return nil, errgrpc.ToGRPCf(errdefs.ErrInvalidArgument, "seccomp: container %s: %v", r.ID, err)
+	}
 	asked, err := os.ReadFile(filepath.Join(r.Bundle, "config.json"))
 	if err != nil {
 		return nil, errgrpc.ToGRPCf(errdefs.ErrInvalidArgument, "seccomp: container %s: %v", r.ID, err)

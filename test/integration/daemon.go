@@ -50,18 +50,51 @@ type Daemon struct {
 	Namespace string // of ctr's containers; unique
 	Rootfs    string // of busybox, and Probe as /bin/probe
 	plugins   string // configuration
+	bin       string // where the product's binaries are
+	runtime   string // type of the containers' runtime
+	env       []string
+	argv      []string // what the daemon is started by
 	t         testing.TB
 	watch     *Bundle
 	process   *exec.Cmd
 	exited    chan struct{}
 }
 
-// StartDaemon starts a containerd; plugins is what its configuration says of
-// plugins, and where that is empty there is no CRI. When the test ends the
-// daemon and its containers are gone, and what is left of them fails the test.
-func StartDaemon(t testing.TB, v DaemonVersion, plugins string) *Daemon {
+// DaemonOption changes how a daemon is started.
+type DaemonOption func(*Daemon)
+
+// Plugins sets what the daemon's configuration says of plugins. Without it there
+// is no CRI.
+func Plugins(text string) DaemonOption { return func(d *Daemon) { d.plugins = text } }
+
+// Binaries has the daemon find the shim in another folder.
+func Binaries(dir string) DaemonOption { return func(d *Daemon) { d.bin = dir } }
+
+// AsRunc has the daemon find the shim by the name of containerd's own, for
+// clients that have options for that one alone.
+func AsRunc(d *Daemon) {
+	d.t.Helper()
+	shim := filepath.Join(d.bin, "containerd-shim-seccomp-v2")
+	d.bin, d.runtime = d.t.TempDir(), "io.containerd.runc.v2"
+	must(d.t, os.Symlink(shim, filepath.Join(d.bin, "containerd-shim-runc-v2")))
+}
+
+// Env adds to the daemon's environment, which its shims and runtimes have too.
+func Env(variables ...string) DaemonOption {
+	return func(d *Daemon) { d.env = append(d.env, variables...) }
+}
+
+// By has the daemon started by a command.
+func By(argv ...string) DaemonOption { return func(d *Daemon) { d.argv = argv } }
+
+// StartDaemon starts a containerd. When the test ends the daemon and its
+// containers are gone, and what is left of them fails the test.
+func StartDaemon(t testing.TB, v DaemonVersion, options ...DaemonOption) *Daemon {
 	t.Helper()
-	d := &Daemon{DaemonVersion: v, Dir: t.TempDir(), plugins: plugins, t: t}
+	d := &Daemon{DaemonVersion: v, Dir: t.TempDir(), runtime: ShimType, bin: filepath.Dir(Product(t, "containerd-shim-seccomp-v2")), t: t}
+	for _, option := range options {
+		option(d)
+	}
 	d.Namespace = newID()
 	must(t, os.Chmod(filepath.Dir(d.Dir), 0o755))
 	d.watch = &Bundle{Dir: d.Dir, ids: []string{d.Namespace}, t: t}
@@ -139,11 +172,11 @@ func (d *Daemon) Start() {
 	log, err := os.OpenFile(filepath.Join(d.Dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	must(d.t, err)
 	defer log.Close()
-	process, exited := exec.Command(d.containerd, "--config", file, "--log-level", "info"), make(chan struct{})
+	argv := append(slices.Clone(d.argv), d.containerd, "--config", file, "--log-level", "info")
+	process, exited := exec.Command(argv[0], argv[1:]...), make(chan struct{})
 	// Shims and runtimes are found on the daemon's PATH.
-	process.Env = append(os.Environ(), "PATH="+strings.Join([]string{
-		filepath.Dir(Product(d.t, "containerd-shim-seccomp-v2")), filepath.Dir(d.containerd), filepath.Dir(d.runc), os.Getenv("PATH"),
-	}, ":"))
+	path := strings.Join([]string{d.bin, filepath.Dir(d.containerd), filepath.Dir(d.runc), os.Getenv("PATH")}, ":")
+	process.Env = append(append(os.Environ(), "PATH="+path), d.env...)
 	process.Stdout, process.Stderr = log, log
 	must(d.t, process.Start())
 	go func() {
@@ -206,7 +239,7 @@ func (d *Daemon) NewID() string {
 }
 
 func (d *Daemon) container(verb, flags []string, id string, command []string) []string {
-	return slices.Concat(verb, []string{"--runtime", ShimType}, flags, []string{"--rootfs", d.Rootfs, id}, command)
+	return slices.Concat(verb, []string{"--runtime", d.runtime}, flags, []string{"--rootfs", d.Rootfs, id}, command)
 }
 
 // Exec runs a command in a container.
@@ -214,6 +247,21 @@ func (d *Daemon) Exec(id string, command ...string) Result {
 	d.t.Helper()
 	return d.Ctr(append([]string{"tasks", "exec", "--exec-id", newID(), id}, command...)...)
 }
+
+// Shim returns the process that serves a container.
+func (d *Daemon) Shim(id string) int {
+	d.t.Helper()
+	for _, p := range processes() {
+		if words := strings.Fields(p.command); len(words) > 0 && strings.HasSuffix(words[0], "/containerd-shim-seccomp-v2") && slices.Contains(words, id) {
+			return p.pid
+		}
+	}
+	d.t.Fatalf("container %s has no shim", id)
+	return 0
+}
+
+// StateRoot returns the runtime's --root for the daemon's containers.
+func (d *Daemon) StateRoot() string { return filepath.Join("/run/containerd/runc", d.Namespace) }
 
 // Remove ends a container and deletes it.
 func (d *Daemon) Remove(id string) {

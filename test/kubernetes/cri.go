@@ -28,6 +28,9 @@ const (
 // has it.
 const handler = "seccomp"
 
+// handlerWithOptions is another one, whose runtime is the distribution's runc.
+const handlerWithOptions = "options"
+
 // criPlugins configures containerd's CRI with the shim as a runtime handler.
 const criPlugins = `
 [plugins."io.containerd.cri.v1.images".pinned_images]
@@ -39,6 +42,11 @@ const criPlugins = `
   runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.` + handler + `]
   runtime_type = "` + integration.ShimType + `"
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.` + handlerWithOptions + `]
+  runtime_type = "` + integration.ShimType + `"
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.` + handlerWithOptions + `.options]
+  SystemdCgroup = false
+  BinaryName = "/usr/sbin/runc"
 `
 
 // criTimeout bounds one call.
@@ -53,7 +61,7 @@ type worker struct {
 
 func startWorker(t *testing.T) *worker {
 	t.Helper()
-	n := &worker{Daemon: integration.StartDaemon(t, integration.NewestDaemon(t), criPlugins), t: t}
+	n := &worker{Daemon: integration.StartDaemon(t, integration.NewestDaemon(t), integration.Plugins(criPlugins)), t: t}
 	n.importImage(pauseImage, "/bin/sleep", "infinity")
 	n.importImage(boxImage, "/bin/sleep", "infinity")
 	conn, err := grpc.NewClient("unix://"+n.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -86,7 +94,7 @@ type pod struct {
 
 // runPod starts a pod on the host's network, which takes no CNI; it is gone with
 // the test.
-func (n *worker) runPod(t *testing.T, security *cri.LinuxSandboxSecurityContext) *pod {
+func (n *worker) runPod(t *testing.T, handler string, security *cri.LinuxSandboxSecurityContext) *pod {
 	t.Helper()
 	name := n.NewID()
 	security.NamespaceOptions = &cri.NamespaceOption{Network: cri.NamespaceMode_NODE, Pid: cri.NamespaceMode_CONTAINER}

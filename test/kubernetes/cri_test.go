@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -65,7 +66,7 @@ func TestCRI(t *testing.T) {
 	n := startWorker(t)
 
 	t.Run("profiles", func(t *testing.T) {
-		p := n.runPod(t, sandbox(runtimeDefault))
+		p := n.runPod(t, handler, sandbox(runtimeDefault))
 		// Several containers of one pod, and of one shim, each with its own.
 		for _, tc := range []struct {
 			name     string
@@ -91,7 +92,7 @@ func TestCRI(t *testing.T) {
 	})
 
 	t.Run("privileged", func(t *testing.T) {
-		p := n.runPod(t, &cri.LinuxSandboxSecurityContext{Privileged: true})
+		p := n.runPod(t, handler, &cri.LinuxSandboxSecurityContext{Privileged: true})
 		security := container(nil)
 		security.Privileged = true
 		id, err := p.tryContainer("privileged", security, "/bin/sleep", "infinity")
@@ -101,8 +102,23 @@ func TestCRI(t *testing.T) {
 		want(t, p.exec(id, look...), false, 0)
 	})
 
+	// CRI does not know the type of the options, and hands them over as text.
+	t.Run("options", func(t *testing.T) {
+		p := n.runPod(t, handlerWithOptions, sandbox(runtimeDefault))
+		id := p.container("options", container(runtimeDefault), "/bin/sleep", "infinity")
+		want(t, p.exec(id, look...), true, syscall.EPERM)
+		state := integration.MustCommand(t, "/usr/sbin/runc", "--root", "/run/containerd/runc/k8s.io", "state", id)
+		if !strings.Contains(state.Stdout, "io.seccomp-hook.program.sha256") {
+			t.Error(state)
+		}
+		binary, err := os.ReadFile(filepath.Join(n.Dir, "state/io.containerd.runtime.v2.task/k8s.io", id, "runtime"))
+		if err != nil || string(binary) != "/usr/sbin/runc" {
+			t.Errorf("the runtime is %q, %v", binary, err)
+		}
+	})
+
 	t.Run("no such profile", func(t *testing.T) {
-		p := n.runPod(t, sandbox(unconfined))
+		p := n.runPod(t, handler, sandbox(unconfined))
 		if id, err := p.tryContainer("absent", container(localhost("/nonexistent.json")), "/bin/true"); err == nil {
 			t.Errorf("container %s started", id)
 		}
