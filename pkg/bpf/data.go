@@ -1,5 +1,7 @@
 package bpf
 
+import "math/bits"
+
 // Data is one system call as a filter sees it: the kernel's struct
 // seccomp_data.
 type Data struct {
@@ -50,16 +52,15 @@ type Words [SizeOf / 4]uint32
 
 // Words lays d out in memory as a machine of byte order e does.
 func (d *Data) Words(e Endian) Words {
-	var w Words
-	w[OffNr/4] = d.Nr
-	w[OffArch/4] = d.Arch
-	put := func(off uint32, v uint64) {
-		w[e.Low(off)/4] = uint32(v)
-		w[e.High(off)/4] = uint32(v >> 32)
+	turn := 0 // the high word comes first on big-endian machines
+	if e == Big {
+		turn = 32
 	}
-	put(OffIP, d.IP)
+	ip := bits.RotateLeft64(d.IP, turn)
+	w := Words{d.Nr, d.Arch, uint32(ip), uint32(ip >> 32)}
 	for i, v := range d.Args {
-		put(OffArgs+8*uint32(i), v)
+		v = bits.RotateLeft64(v, turn)
+		w[OffArgs/4+2*i], w[OffArgs/4+2*i+1] = uint32(v), uint32(v>>32)
 	}
 	return w
 }

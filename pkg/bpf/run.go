@@ -13,9 +13,6 @@ func (p Program) Run(w *Words) (Return, error) {
 func (p Program) RunCount(w *Words) (r Return, executed int, err error) {
 	var a, x uint32
 	var scratch [ScratchWords]uint32
-	fail := func(i int, reason string) (Return, int, error) {
-		return RetKillProcess, executed, &InstructionError{Index: i, Instruction: p[i], Reason: reason}
-	}
 	for i := 0; i < len(p); i++ {
 		in := p[i]
 		executed++
@@ -26,7 +23,7 @@ func (p Program) RunCount(w *Words) (r Return, executed int, err error) {
 		switch in.Code {
 		case LD | W | ABS:
 			if in.K >= SizeOf || in.K&3 != 0 {
-				return fail(i, "load outside struct seccomp_data")
+				return p.fail(i, executed, "load outside struct seccomp_data")
 			}
 			a = w[in.K/4]
 		case LD | W | LEN:
@@ -39,7 +36,7 @@ func (p Program) RunCount(w *Words) (r Return, executed int, err error) {
 			x = in.K
 		case LD | MEM, LDX | MEM, ST, STX:
 			if in.K >= ScratchWords {
-				return fail(i, "no such scratch word")
+				return p.fail(i, executed, "no such scratch word")
 			}
 			switch in.Code {
 			case LD | MEM:
@@ -82,7 +79,7 @@ func (p Program) RunCount(w *Words) (r Return, executed int, err error) {
 			a = -a
 		case JMP | JA:
 			if uint64(in.K) >= uint64(len(p)) {
-				return fail(i, "jump past the end")
+				return p.fail(i, executed, "jump past the end")
 			}
 			i += int(in.K)
 		case JMP | JEQ | K, JMP | JEQ | X:
@@ -98,13 +95,18 @@ func (p Program) RunCount(w *Words) (r Return, executed int, err error) {
 		case RET | A:
 			return Return(a), executed, nil
 		default:
-			return fail(i, "not an operation of seccomp")
+			return p.fail(i, executed, "not an operation of seccomp")
 		}
 	}
 	if len(p) == 0 {
 		return RetKillProcess, 0, &LengthError{}
 	}
-	return fail(len(p)-1, "ran past the end")
+	return p.fail(len(p)-1, executed, "ran past the end")
+}
+
+// fail is the end of a run that cannot execute instruction i.
+func (p Program) fail(i, executed int, reason string) (Return, int, error) {
+	return RetKillProcess, executed, &InstructionError{Index: i, Instruction: p[i], Reason: reason}
 }
 
 // skip returns how many instructions a conditional jump skips.

@@ -145,7 +145,9 @@ func BenchmarkTables(b *testing.B) {
 }
 
 // BenchmarkEvaluate takes constant calls from the chain's table, and compares
-// with running the program for them.
+// with running the program for them: from the same bpf.Data ("program"), and
+// from struct seccomp_data laid out beforehand ("run"), as gVisor's interpreter
+// gets it.
 func BenchmarkEvaluate(b *testing.B) {
 	for _, program := range programs {
 		b.Run(program.name, func(b *testing.B) {
@@ -156,17 +158,19 @@ func BenchmarkEvaluate(b *testing.B) {
 			}
 			theirs := gvisorProgram(b, p)
 			var calls []bpf.Data
+			var words []bpf.Words
 			var inputs []gvisor.Input
 			for nr := range uint32(tableSize) {
 				d := bpf.Data{Nr: nr, Arch: x86_64}
 				if chain.Evaluate(&d).Constant {
 					calls = append(calls, d)
+					words = append(words, d.Words(bpf.Little))
 					inputs = append(inputs, input(&d))
 				}
 			}
 			check(b, p, chain, theirs, calls, inputs)
 			// One operation is all those calls.
-			race(b, []string{"table", "program", "gvisor"},
+			race(b, []string{"table", "program", "run", "gvisor"},
 				func() {
 					for i := range calls {
 						chain.Evaluate(&calls[i])
@@ -176,6 +180,11 @@ func BenchmarkEvaluate(b *testing.B) {
 					for i := range calls {
 						w := calls[i].Words(bpf.Little)
 						_, _ = p.Run(&w)
+					}
+				},
+				func() {
+					for i := range words {
+						_, _ = p.Run(&words[i])
 					}
 				},
 				func() {
