@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"math/bits"
 	"slices"
 
 	"seccomp-hook/pkg/bpf"
@@ -56,6 +55,7 @@ type search struct {
 	// power of two apart competes for the same line of the processor's cache.
 	stride int
 	chain  chain
+	kinds  kinds
 }
 
 // cell is the best tree for an interval of arms.
@@ -76,10 +76,6 @@ const (
 )
 
 const (
-	// maxBitwise is the most arms that a JSET is tried on, and maxLeft the most
-	// that may be left where none of its bits is set.
-	maxBitwise = 8
-	maxLeft    = 3
 	// slack is by how many arms the best cut may lie outside Knuth's bounds.
 	slack = 3
 	// maxArms is up to how many arms all trees are looked at. More are first
@@ -169,12 +165,14 @@ func (s *search) solve(arms []arm) {
 	for i := n - 2; i >= 0; i-- {
 		s.chain.reset()
 		possible := s.chain.extend(s.arms, i)
+		s.kinds.reset()
+		s.kinds.add(s.arms, i)
 		for j := i + 1; j < n; j++ {
 			best, cost := s.cutBest(i, j)
 			if possible = possible && s.chain.extend(s.arms, j); possible {
 				cost = s.improveByChain(&best, cost, i, j)
 			}
-			if j-i < maxBitwise {
+			if j-i < maxBitwise && s.kinds.add(s.arms, j) {
 				cost = s.improveByBits(&best, cost, i, j)
 			}
 			s.cells[i*s.stride+j], s.costs[i*s.stride+j], s.costs[j*s.stride+i] = best, cost, cost
@@ -216,147 +214,13 @@ func (s *search) improveByChain(best *cell, cost share, i, j int) share {
 	return sum
 }
 
-// improveByBits makes best a tree with a JSET on top if there is one that costs
-// less than the given cost, and returns the cost of best.
-func (s *search) improveByBits(best *cell, cost share, i, j int) share {
-	weight := s.weight[j+1] - s.weight[i]
-	if weight+s.perTest >= cost {
-		return cost
-	}
-	for set := i; set <= j; set++ {
-		if s.leadsEarlier(i, set) {
-			continue
-		}
-		if _, left, n := s.setBits(i, j, set); n > 0 {
-			if sum := weight + s.perTest + s.costOfFew(left[:n]); sum < cost {
-				cost, best.kind, best.rest = sum, bitwise, int16(set)
-			}
-		}
-	}
-	return cost
-}
-
-// leadsEarlier reports whether an arm from i on, before k, leads where k does.
-func (s *search) leadsEarlier(i, k int) bool {
-	for m := i; m < k; m++ {
-		if s.arms[m].to == s.arms[k].to {
-			return true
-		}
-	}
-	return false
-}
-
-// setBits returns a mask that has a bit in common with numbers of the arms i to
-// j only if they lead where the arm set does, and the arms that are left among
-// the numbers that have none in common with it. There are n of them, at most
-// maxLeft; 0 if the mask is of no use.
-func (s *search) setBits(i, j, set int) (mask uint32, left [maxLeft]arm, n int) {
-	var others, used uint32
-	for k := i; k <= j; k++ {
-		if a := &s.arms[k]; a.to == s.arms[set].to {
-			used |= anyBit(a.first, a.last)
-		} else {
-			others |= anyBit(a.first, a.last)
-		}
-	}
-	mask = used &^ others
-	if mask == 0 {
-		return 0, left, 0
-	}
-	useful := false
-	for k := i; k <= j; k++ {
-		a := s.arms[k]
-		if a.to == s.arms[set].to {
-			if free, some := withoutBits(a.first, mask); !some || free > a.last {
-				useful = true
-				continue
-			}
-		}
-		switch {
-		case n > 0 && left[n-1].to == a.to:
-			left[n-1].last = a.last
-			left[n-1].weight += a.weight
-		case n == maxLeft:
-			return 0, left, 0
-		default:
-			left[n] = a
-			n++
-		}
-	}
-	if !useful {
-		return 0, left, 0
-	}
-	return mask, left, n
-}
-
-// costOfFew returns the cost of the tree that emitFew makes.
-func (s *search) costOfFew(arms []arm) share {
-	switch weight := weightOf(arms); {
-	case len(arms) == 1:
-		return 0
-	case len(arms) == 2, oneAmongOthers(arms):
-		return weight + s.perTest
-	default:
-		return weight + arms[1].weight + min(arms[0].weight, arms[2].weight) + 2*s.perTest
-	}
-}
-
-// emitFew returns the code of the best tree of cuts, or of one JEQ, for at most
-// maxLeft arms.
-func (s *search) emitFew(arms []arm) ref {
-	switch {
-	case len(arms) == 1:
-		return s.leaf(arms[0].to, arms[0].first, arms[0].last)
-	case len(arms) == 2:
-		return s.code.jump(bpf.JGE, arms[1].first, s.emitFew(arms[1:]), s.emitFew(arms[:1]))
-	case oneAmongOthers(arms):
-		return s.code.jump(bpf.JEQ, arms[1].first, s.emitFew(arms[1:2]), s.leaf(arms[0].to, arms[0].first, arms[2].last))
-	case arms[0].weight < arms[2].weight:
-		return s.code.jump(bpf.JGE, arms[2].first, s.emitFew(arms[2:]), s.emitFew(arms[:2]))
-	default:
-		return s.code.jump(bpf.JGE, arms[1].first, s.emitFew(arms[1:]), s.emitFew(arms[:1]))
-	}
-}
-
-// oneAmongOthers reports whether three arms are one number and, on both sides,
-// numbers that lead to the same step.
-func oneAmongOthers(arms []arm) bool {
-	return arms[1].first == arms[1].last && arms[0].to == arms[2].to
-}
-
-// anyBit returns the bits that any number from first to last has.
-func anyBit(first, last uint32) uint32 {
-	return last | below(first^last)
-}
-
-// below returns all bits from the highest one of x down.
-func below(x uint32) uint32 { return 1<<bits.Len32(x) - 1 }
-
-// withoutBits returns the smallest number from first on that has no bit of
-// mask; false if there is none.
-func withoutBits(first, mask uint32) (uint32, bool) {
-	for first&mask != 0 {
-		// The highest common bit has to go, so a bit above it comes.
-		step := below(first&mask) + 1
-		if step == 0 {
-			return 0, false
-		}
-		next := (first | (step - 1)) + 1
-		if next == 0 {
-			return 0, false
-		}
-		first = next
-	}
-	return first, true
-}
-
 // tests returns the number of tests in the tree for the arms i to j.
 func (s *search) tests(i, j int) int {
 	switch c := s.cell(i, j); c.kind {
 	case single:
 		return 0
 	case bitwise:
-		_, left, n := s.setBits(i, j, int(c.rest))
+		_, left, n := s.bits(i, j, int(c.rest))
 		if n == maxLeft && oneAmongOthers(left[:]) {
 			return 2
 		}
@@ -394,7 +258,7 @@ func (s *search) emit(i, j int) ref {
 		}
 		return to
 	case bitwise:
-		mask, left, n := s.setBits(i, j, int(c.rest))
+		mask, left, n := s.bits(i, j, int(c.rest))
 		set := s.leaf(s.arms[c.rest].to, s.arms[i].first, s.arms[j].last)
 		return s.code.jump(bpf.JSET, mask, set, s.emitFew(left[:n]))
 	default:
