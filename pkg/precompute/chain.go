@@ -274,16 +274,16 @@ func (c *Chain) Evaluate(d *bpf.Data) Decision {
 	if f := c.newest; f != nil {
 		for i := range f.tables {
 			if t := &f.tables[i]; t.token == d.Arch {
-				var which int
+				var which uint16
 				if d.Nr < directSize { // spelled out: this is the whole cost of most calls
-					which = int(t.direct[d.Nr])
+					which = t.direct[d.Nr]
 				} else {
 					which = t.search(d.Nr)
 				}
-				v := &t.verdicts[which]
-				if !v.constant {
+				if which == askPrograms {
 					break
 				}
+				v := &t.verdicts[which]
 				return Decision{Return: v.ret, Filter: int(v.filter), Constant: true}
 			}
 		}

@@ -22,6 +22,9 @@ const (
 	directBase = 0x40000000 // where x32 has its calls; elsewhere as good as any
 )
 
+// askPrograms is the index of the one verdict that is not constant.
+const askPrograms = 0
+
 // verdict is what a chain does with a call, where that is constant.
 type verdict struct {
 	ret      bpf.Return
@@ -30,18 +33,18 @@ type verdict struct {
 }
 
 // search returns the index in verdicts of call number nr.
-func (t *chainTable) search(nr uint32) int {
+func (t *chainTable) search(nr uint32) uint16 {
 	if nr-directBase < directSize {
-		return int(t.direct[directSize+nr-directBase])
+		return t.direct[directSize+nr-directBase]
 	}
-	return int(t.which[t.firsts.find(nr)])
+	return t.which[t.firsts.find(nr)]
 }
 
 // newChainTable returns the table of a chain in which filter number index, with
 // table t, comes before those of older, nil for none.
 func newChainTable(t *Table, index int, older *chainTable) chainTable {
-	out := chainTable{token: t.token, verdicts: []verdict{{}}} // verdicts[0] is: ask the programs
-	known := map[verdict]uint16{{}: 0}
+	out := chainTable{token: t.token, verdicts: []verdict{{}}}
+	known := map[verdict]uint16{{}: askPrograms}
 	for i, j, lo := 0, 0, uint64(0); lo <= math.MaxUint32; {
 		v := verdictOf(t.outcomes[i], index)
 		hi := uint64(t.firsts.last(i))
