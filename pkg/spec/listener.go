@@ -9,7 +9,7 @@ import (
 
 // errNotifyWrite is runc's: it sends the number of the listener's descriptor to
 // itself, with write, when the filter is in place (InitSeccomp).
-var errNotifyWrite = errors.New("SCMP_ACT_NOTIFY cannot be used for write")
+var errNotifyWrite = errors.New("SCMP_ACT_NOTIFY cannot be used for the write syscall")
 
 // checkListener checks what a listener needs; wanted says that a rule notifies.
 func (p *Profile) checkListener(wanted bool) error {

@@ -231,7 +231,7 @@ func TestStatement06Errno(t *testing.T) {
 func TestStatement07Notify(t *testing.T) {
 	expectError(t, `{"defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/run/agent"}`, "cannot be the default action")
 	expectError(t, `{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/agent", "syscalls": [
-		{"names": ["mkdir", "write"], "action": "SCMP_ACT_NOTIFY"}]}`, `rule 0 ("write"): SCMP_ACT_NOTIFY cannot be used for write`)
+		{"names": ["mkdir", "write"], "action": "SCMP_ACT_NOTIFY"}]}`, `rule 0 ("write"): SCMP_ACT_NOTIFY cannot be used for the write syscall`)
 	expectError(t, `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
 		{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}`, "needs a listenerPath")
 	expectError(t, `{"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "x"}`, "listenerMetadata needs a listenerPath")
