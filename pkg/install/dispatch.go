@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoDispatch says why there is no Dispatch: the running kernel has no Syscall User Dispatch (Linux 5.11,
-// on architectures with the generic entry code), or cannot set that of another
-// process (6.4).
+// ErrNoDispatch says why there is no Dispatch: the running kernel has no
+// Syscall User Dispatch (Linux 5.11, on architectures with the generic entry
+// code), or cannot set that of another process (6.4).
 var ErrNoDispatch = errors.New("the kernel does not have Syscall User Dispatch")
 
 // Dispatch is the configuration of Syscall User Dispatch for one thread
@@ -82,6 +82,8 @@ func dispatchError(request string, errno unix.Errno) error {
 		return nil
 	case unix.EINVAL, unix.EIO: // an unknown prctl, an unknown ptrace request
 		return fmt.Errorf("%s: %w (%w)", request, ErrNoDispatch, errno)
+	case unix.EPERM: // task_set_syscall_user_dispatch in kernels that have the sysctl
+		return fmt.Errorf("%s: %w: is the sysctl kernel.syscall_user_dispatch 0?", request, errno)
 	default:
 		return fmt.Errorf("%s: %w", request, errno)
 	}

@@ -46,7 +46,8 @@
 //   - From StepReport to StepRelease the filter is on every thread, and what
 //     they create has it too. If the installer dies, it is live: the runtime may
 //     fail on it, the container's program cannot get past it. If the installer
-//     is stopped, init waits at its exec.
+//     is stopped, init waits at its exec. Where a Dispatch is to be armed at the
+//     exec, init has PTRACE_O_EXITKILL from StepSeize to StepRelease.
 //   - Every thread is seized, and the kernel seizes their offspring, so no exec
 //     goes unseen. One that is seen before the filter is attached ends in
 //     SIGKILL (ErrEarlyExec).

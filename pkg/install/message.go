@@ -155,6 +155,7 @@ var reasons = []error{
 	6: ErrEarlyExec,
 	7: ErrUnsupported,
 	8: ErrHostMounts,
+	9: ErrNoDispatch,
 }
 
 // answer is what the installer says: a Result, or an Error.

@@ -65,6 +65,7 @@ type session struct {
 	process *process
 	begin   time.Time
 	mode    Mode
+	options uintptr // of the threads in ModeSuspend
 	result  Result
 	// deliver is given the result, and the listener or -1, which becomes its
 	// own, before the process can execute a program.
@@ -77,8 +78,9 @@ type session struct {
 	// stays says whether a process that has executed a program keeps its
 	// filter suspended.
 	stays func(pid int) bool
-	// unsafe is set while init, left alone, could run a program without its
-	// filter: it must not outlive a failure then.
+	// unsafe is set while init is seized and does not have the filter for
+	// certain: it must not outlive a failure then. (In ModeExec the kernel sees
+	// to that.)
 	unsafe bool
 }
 
@@ -144,11 +146,17 @@ func (s *session) installInit() error {
 	}
 	// What was identified could have executed another program until it was
 	// seized. From here on that cannot go unseen.
+	s.unsafe = s.mode == ModeSuspend
 	s.at(StepConfirm)
 	if err := p.identify(r, unix.Gettid()); err != nil {
 		return err
 	}
 	s.result.Seize = time.Since(s.begin)
+	if r.Dispatch != nil {
+		if err := s.probeDispatch(); err != nil {
+			return err
+		}
+	}
 	s.stays = func(pid int) bool {
 		if pid == p.pid {
 			return false
@@ -199,8 +207,14 @@ func (s *session) followCaller() error {
 func (s *session) seize() error {
 	s.at(StepSeize)
 	s.mode = ModeSuspend
+	s.options = suspended
+	if s.order.Dispatch != nil {
+		// A filter that is attached goes live if this process dies; a dispatch
+		// that is not armed yet would be lost.
+		s.options |= guarded
+	}
 	var err error
-	s.result.Threads, err = s.process.seizeAll(suspended)
+	s.result.Threads, err = s.process.seizeAll(s.options)
 	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
@@ -231,7 +245,6 @@ func (s *session) suspend() error {
 	}
 	// While the thread has strange registers, and until the kernel has
 	// confirmed the filter, init must not outlive this process.
-	s.unsafe = true
 	if err := setOptions(tid, suspended|guarded); err != nil {
 		return err
 	}
@@ -268,7 +281,7 @@ func (s *session) suspend() error {
 			return err
 		}
 	}
-	if err := setOptions(tid, suspended); err != nil {
+	if err := setOptions(tid, s.options); err != nil {
 		return err
 	}
 	s.unsafe = false
@@ -296,6 +309,27 @@ func (s *session) stopOne() (tid int, err error) {
 		}
 	}
 	return 0, ErrGone
+}
+
+// probeDispatch finds out whether the dispatch can be armed at the exec, when the
+// runtime has long said that the container is created.
+func (s *session) probeDispatch() error {
+	s.at(StepProbe)
+	tid, err := s.stopOne()
+	if err != nil {
+		return err
+	}
+	// The thread does not run in between.
+	for _, d := range []Dispatch{{On: true, Area: Area{0, addressSpace}}, {}} {
+		if err := d.arm(tid); err != nil {
+			return err
+		}
+	}
+	stopped, err := s.settle(tid)
+	if err != nil {
+		return err
+	}
+	return stopped.pass()
 }
 
 // report delivers the result.

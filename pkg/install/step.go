@@ -16,6 +16,7 @@ const (
 	StepIdentify                 // check who the process is
 	StepSeize                    // seize every thread, with seccomp suspended
 	StepConfirm                  // check again who the process is, now that it cannot get away
+	StepProbe                    // ask the kernel for the dispatch, where there is to be one
 	StepStop                     // stop one thread
 	StepMap                      // inject mmap(2)
 	StepWrite                    // write the program
@@ -27,6 +28,7 @@ const (
 	StepReport                   // tell the hook
 	StepWait                     // wait for the exec
 	StepExec                     // the exec has happened
+	StepDispatch                 // arm the dispatch, where there is to be one
 	StepRelease                  // let go: the filter is live
 	stepEnd
 )
@@ -37,6 +39,7 @@ var stepNames = [...]string{
 	StepIdentify: "identify the process",
 	StepSeize:    "seize the threads",
 	StepConfirm:  "confirm the process",
+	StepProbe:    "probe the dispatch",
 	StepStop:     "stop a thread",
 	StepMap:      "map memory",
 	StepWrite:    "write the program",
@@ -48,6 +51,7 @@ var stepNames = [...]string{
 	StepReport:   "report",
 	StepWait:     "wait for the exec",
 	StepExec:     "handle the exec",
+	StepDispatch: "arm the dispatch",
 	StepRelease:  "release",
 }
 

@@ -83,6 +83,7 @@ func (s *session) complete(pid int) (*Area, error) {
 	}
 	var area *Area
 	if pid == s.order.pid && s.order.Dispatch != nil {
+		s.at(StepDispatch)
 		var err error
 		if area, err = armAtExec(pid, s.order.Dispatch); err != nil {
 			return nil, err
