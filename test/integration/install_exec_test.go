@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -52,5 +53,33 @@ func TestInstallExec(t *testing.T) {
 				c.Wait()
 			})
 		}
+	})
+}
+
+// TestInstallExecDetached: a detached exec leaves a filtered process, and
+// neither a follower nor a runtime behind it.
+func TestInstallExecDetached(t *testing.T) {
+	EachRuntime(t, func(t *testing.T, rt Runtime) {
+		b := NewBundle(t, WithVictim(Probe, "pause"))
+		probe := b.Spec.Process.Args[0]
+		c := b.Create(rt)
+		c.Start()
+		c.Runtime = newInto(t, rt, c.PID())
+		file := filepath.Join(b.Dir, "exec.pid")
+		if got := c.Command("exec", "--detach", "--pid-file", file, c.ID, probe, "pause"); got.Code != 0 {
+			t.Fatal(got)
+		}
+		text, err := os.ReadFile(file)
+		must(t, err)
+		pid := strings.TrimSpace(string(text))
+		status, err := os.ReadFile("/proc/" + pid + "/status")
+		must(t, err)
+		lines := Result{Stdout: strings.ReplaceAll(string(status), ":\t", ": ")}.Lines()
+		if lines["Seccomp"] != "2" || lines["Seccomp_filters"] != "1" || lines["TracerPid"] != "0" {
+			t.Errorf("the process that was executed:\n%s", status)
+		}
+		c.Runtime = rt
+		c.Kill("KILL")
+		c.Wait()
 	})
 }
