@@ -5,6 +5,7 @@ package install
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -132,6 +133,30 @@ func TestInitStopped(t *testing.T) {
 		}()
 		v.expect("init 0", "program 99 2 1 0")
 	})
+}
+
+// An init that executes a program too early, which a runtime never does, gets
+// the filter in time or is killed.
+func TestEarlyExec(t *testing.T) {
+	needSuspend(t)
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the program is x86 machine code")
+	}
+	path := executable(t, elf64(firstDenied64), 0o755)
+	outcomes := map[string]int{}
+	for step := StepConfirm; step <= StepReport; step++ {
+		for range 5 {
+			v := newVictim(t, "thread", executeVariable+"="+path)
+			_, err := install(t, v, request(denying(0)), fmt.Sprintf("%s=%d 0 %d", faultVariable, step, -v.pid()))
+			_, _ = v.in.Write([]byte("\n")) // not every installation has every step
+			said, status := v.ends()
+			if err == nil && status != verdict || err != nil && status != -int(unix.SIGKILL) {
+				t.Errorf("step %s: %v, status %d, %q", step, err, status, said)
+			}
+			outcomes[fmt.Sprint("early: ", errors.Is(err, ErrEarlyExec), ", status ", status)]++
+		}
+	}
+	t.Log(outcomes)
 }
 
 // installerEnds waits for the installer's end.

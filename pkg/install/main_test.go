@@ -51,18 +51,23 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// testFault does what faultVariable says, "STEP SIGNAL PID": send a signal to
-// a process, 0 being the installer, at the beginning of a step.
+// testFault does what faultVariable says, "STEP SIGNAL PID": send a signal at
+// the beginning of a step, to a process's first thread, 0 being the installer;
+// or, with a minus, let a victim go on.
 func testFault(step Step) {
 	var at Step
 	var signal, pid int
 	if _, err := fmt.Sscan(os.Getenv(faultVariable), &at, &signal, &pid); err != nil || at != step {
 		return
 	}
-	if pid == 0 {
-		pid = os.Getpid()
+	switch {
+	case pid == 0:
+		_ = unix.Kill(os.Getpid(), unix.Signal(signal))
+	case pid < 0:
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/fd/0", -pid), []byte("\n"), 0)
+	default:
+		_ = unix.Tgkill(pid, pid, unix.Signal(signal))
 	}
-	_ = unix.Tgkill(pid, pid, unix.Signal(signal))
 }
 
 // confinedVariable, set for an installer, puts it under a seccomp filter
