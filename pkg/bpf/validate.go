@@ -37,7 +37,7 @@ func (p Program) Validate() error {
 	}
 	reads := false
 	for i, in := range p {
-		if reason := p.check(i); reason != "" {
+		if reason := in.refusal(len(p) - 1 - i); reason != "" {
 			return &InstructionError{Index: i, Instruction: in, Reason: reason}
 		}
 		reads = reads || in.Code == LD|MEM || in.Code == LDX|MEM
@@ -51,10 +51,9 @@ func (p Program) Validate() error {
 	return p.checkScratch()
 }
 
-// check returns why the kernel refuses instruction i on its own, or "".
-func (p Program) check(i int) string {
-	in := p[i]
-	beyond := func(skip uint64) bool { return uint64(i)+1+skip >= uint64(len(p)) }
+// refusal returns why the kernel refuses the instruction on its own, or "";
+// left is how many instructions come after it.
+func (in Instruction) refusal(left int) string {
 	switch shapeOf(in.Code) {
 	case shapeInvalid:
 		return "seccomp does not accept this operation"
@@ -75,11 +74,11 @@ func (p Program) check(i int) string {
 			return "shift by more than 31 bits"
 		}
 	case shapeJump:
-		if beyond(uint64(in.K)) {
+		if uint64(in.K) >= uint64(left) {
 			return "jump past the end"
 		}
 	case shapeBranch:
-		if beyond(uint64(in.Jt)) || beyond(uint64(in.Jf)) {
+		if int(max(in.Jt, in.Jf)) >= left {
 			return "jump past the end"
 		}
 	}
