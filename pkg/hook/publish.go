@@ -129,16 +129,12 @@ func State(root, id string) ([]byte, error) {
 	if _, asked := state.Annotations[filter.AnnotationDispatch]; !asked {
 		return text, nil
 	}
-	line, err := published(root, id, outcomeFile, maxState)
-	if errors.Is(err, ErrNoContainer) || err == nil && len(line) == 0 {
-		return text, nil // the program has not begun
-	}
+	outcome, err := readOutcome(root, id)
 	if err != nil {
 		return nil, err
 	}
-	outcome, err := install.ParseOutcome(strings.TrimSuffix(string(line), "\n"))
-	if err != nil {
-		return nil, fmt.Errorf("container %s: %s: %w", id, outcomeFile, err)
+	if outcome == nil {
+		return text, nil
 	}
 	switch {
 	case outcome.Err != nil:
@@ -148,6 +144,23 @@ func State(root, id string) ([]byte, error) {
 	}
 	text, err = json.Marshal(&state)
 	return append(text, '\n'), err
+}
+
+// readOutcome returns what became of a container's program, nil where it has not
+// begun.
+func readOutcome(root, id string) (*install.Outcome, error) {
+	line, err := published(root, id, outcomeFile, maxState)
+	if errors.Is(err, ErrNoContainer) || err == nil && len(line) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	outcome, err := install.ParseOutcome(strings.TrimSuffix(string(line), "\n"))
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %s: %w", id, outcomeFile, err)
+	}
+	return outcome, nil
 }
 
 // Filter returns the filter that was installed in a container, for its execs.

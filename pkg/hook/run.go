@@ -145,6 +145,9 @@ func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start 
 	if err != nil {
 		return nil, err
 	}
+	if areas != nil {
+		r.Annotations[filter.AnnotationDispatch] = areas.String() // a runtime need not state it
+	}
 	i := installation{root: o.Root, state: state, config: config, areas: areas, start: start}
 	r.Annotations[filter.AnnotationInstallMode] = ModeNone
 	if o.Filter != "" {
@@ -178,24 +181,6 @@ func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start 
 		return nil, err
 	}
 	return f, r.install(ctx, &i, installer, f)
-}
-
-// errNoProfile says that a container asks for a dispatch and for no filter. The
-// dispatch alone would be taken for a boundary, which it is not.
-var errNoProfile = fmt.Errorf("annotation %s: there is no profile, and without a filter there is no dispatch", filter.AnnotationDispatch)
-
-// dispatch returns from where the container's program may make system calls; nil
-// where that is not said.
-func dispatch(stated map[string]string, config *bundle.Config) (*install.Areas, error) {
-	text, err := annotated(filter.AnnotationDispatch, stated, config)
-	if err != nil || text == "" {
-		return nil, err
-	}
-	areas, err := install.ParseAreas(text)
-	if err != nil {
-		return nil, fmt.Errorf("annotation %s: %w", filter.AnnotationDispatch, err)
-	}
-	return areas, nil
 }
 
 // installation is where a filter goes.

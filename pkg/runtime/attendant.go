@@ -41,6 +41,7 @@ type order struct {
 	// Foreground: the runtime stays until the container has ended, and deletes
 	// it then.
 	Foreground bool
+	Dispatch   string // install.Areas, "" for none
 
 	Filter *filter.Filter `json:"-"`
 }
@@ -242,13 +243,17 @@ func (a *attendant) install() error {
 	if err != nil {
 		return err
 	}
-	started := false
-	err = install.Here(state.Pid, install.Request{
+	request := install.Request{
 		Filter:          installable,
 		NoNewPrivileges: a.NoNewPrivileges,
 		Parent:          parent,
 		Runtimes:        a.Runtimes,
-	}, func(r *install.Result) error {
+	}
+	if err := a.dispatch(&request, state.ID); err != nil {
+		return err
+	}
+	started := false
+	err = install.Here(state.Pid, request, func(r *install.Result) error {
 		at(StepFinish)
 		err := hook.Finish("", state, a.Filter, a.Annotations, r, time.Since(begin))
 		if err == nil {
@@ -263,6 +268,9 @@ func (a *attendant) install() error {
 	at(StepLeave)
 	if a.Foreground && err == nil {
 		err = a.awaitEnd()
+	}
+	if hook.Killed("", state.ID) {
+		return err // state says why; there is nowhere else to look
 	}
 	if !started || a.Foreground && !init.Alive() {
 		err = errors.Join(err, hook.Forget("", state.ID, init))

@@ -38,6 +38,10 @@ func (w *wrapper) create() error {
 	}
 	at(StepDecide)
 	decision, err := w.decide(config)
+	if err != nil {
+		return err
+	}
+	dispatch, err := dispatchOf(config, decision)
 	if err != nil || decision == nil {
 		return err
 	}
@@ -49,6 +53,7 @@ func (w *wrapper) create() error {
 		NoNewPrivileges: config.NoNewPrivileges(),
 		Runtimes:        w.runtimes(),
 		Foreground:      w.Command == "run" && !w.Keep,
+		Dispatch:        dispatch,
 	}
 	o.StandIn = config.Apply(bundle.Edit{
 		RemoveSeccomp: true,
