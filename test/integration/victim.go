@@ -39,6 +39,12 @@ var (
 // without arguments, and which exits with the call's errno, 0 if it succeeded.
 func First(nr uint32) Victim { return Victim{Source: "first.S", Flags: fmt.Sprintf("-DNR=%d", nr)} }
 
+// FirstTold is First, and also writes the errno to its standard output, as one
+// byte.
+func FirstTold(nr uint32) Victim {
+	return Victim{Source: "first.S", Flags: fmt.Sprintf("-DNR=%d -DTELL", nr)}
+}
+
 // First32 is First as an i386 program, with i386's number.
 func First32(nr uint32) Victim {
 	return Victim{Source: "first.S", Flags: fmt.Sprintf("-m32 -DNR=%d", nr)}

@@ -41,13 +41,23 @@ func enter(repository string) (*scene, error) {
 		return nil, err
 	}
 	s := &scene{dir: dir, rootfs: filepath.Join(dir, "rootfs"), repository: repository}
-	if err := errors.Join(s.isolate(), s.populate()); err != nil {
+	err = s.isolate()
+	if err == nil {
+		err = s.populate()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.leave())
 	}
 	return s, nil
 }
 
-func (s *scene) leave() error { return os.RemoveAll(s.dir) }
+func (s *scene) leave() error {
+	err := unix.Unmount(s.dir, unix.MNT_DETACH)
+	if err == unix.EINVAL { // not mounted yet
+		err = nil
+	}
+	return errors.Join(os.NewSyscallError("umount", err), os.Remove(s.dir))
+}
 
 // isolate gives the thread a mount namespace of its own.
 func (s *scene) isolate() error {
@@ -63,6 +73,7 @@ func (s *scene) isolate() error {
 	}{
 		{"/", "", unix.MS_REC | unix.MS_PRIVATE},
 		{stateDir, "tmpfs", 0},
+		{s.dir, "tmpfs", 0}, // as /run, where engines keep bundles and runtimes their state
 		{"/sys/fs/cgroup", "cgroup2", 0},
 	} {
 		if err := unix.Mount("none", m.target, m.kind, m.flags, ""); err != nil {

@@ -1,6 +1,7 @@
 // The first thing this program does is system call NR, without arguments; it
 // exits with the call's errno. There is nothing before it that a filter which
-// comes too late could miss.
+// comes too late could miss. With TELL it writes the errno, one byte, to its
+// standard output as well, for those who do not get its exit status.
 	.globl _start
 	.text
 _start:
@@ -14,6 +15,15 @@ _start:
 	jns	1f
 	xor	%eax, %eax
 1:	mov	%eax, %edi
+#ifdef TELL
+	push	%rdi
+	mov	$1, %eax		// write
+	mov	$1, %edi
+	mov	%rsp, %rsi
+	mov	$1, %edx
+	syscall
+	pop	%rdi
+#endif
 	mov	$231, %eax		// exit_group
 	syscall
 #else

@@ -1,0 +1,478 @@
+//go:build integration
+
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/runtime"
+)
+
+// faultedStarts is a least number; every fault happens at least once anyhow.
+var faultedStarts = flag.Int("faulted-starts", 1000, "how many starts TestFaults disturbs, at least")
+
+// TestFaults disturbs starts at every numbered step of every process that takes
+// part, in every way of starting a process in a container. The program that is
+// started makes a denied call as its first instruction and says what it got. It
+// never gets through; where nobody was killed, it gets the profile's errno. And
+// afterwards nothing is left.
+func TestFaults(t *testing.T) {
+	stages := 0
+	for _, d := range doors {
+		for _, rt := range []Runtime{Runc(t), Crun(t)} {
+			stages++
+			t.Run(d.name+"/"+rt.Name, func(t *testing.T) {
+				t.Parallel()
+				newStage(t, d, rt).disturb((*faultedStarts + stages - 1) / stages)
+			})
+		}
+	}
+}
+
+// door is a way of starting a process in a container.
+type door struct {
+	name string
+	// passes are the steps that it passes.
+	passes []step
+	// prepare makes the bundle, and the container where one must be there
+	// before.
+	prepare func(s *stage)
+	// commands are what an engine would run, one after the other. The first
+	// one has the fault in its environment.
+	commands func(s *stage) [][]string
+	// stays says that the container is there before and afterwards.
+	stays bool
+}
+
+// step is a numbered step of pkg/install or pkg/runtime.
+type step struct {
+	variable string // of the environment, says where the fault is
+	number   int
+	name     string
+}
+
+func installSteps(list ...install.Step) (steps []step) {
+	for _, s := range list {
+		steps = append(steps, step{"SECCOMP_HOOK_FAULT", int(s), s.String()})
+	}
+	return steps
+}
+
+func runtimeSteps(list ...runtime.Step) (steps []step) {
+	for _, s := range list {
+		steps = append(steps, step{"SECCOMP_HOOK_RUNTIME_FAULT", int(s), s.String()})
+	}
+	return steps
+}
+
+// allSteps are those of both packages.
+func allSteps() (steps []step) {
+	for s := install.StepStart; s <= install.LastStep; s++ {
+		steps = append(steps, installSteps(s)...)
+	}
+	for s := runtime.StepPrepare; s <= runtime.LastStep; s++ {
+		steps = append(steps, runtimeSteps(s)...)
+	}
+	return steps
+}
+
+// The steps of an installation into a container's init; StepListener is for
+// profiles with SCMP_ACT_NOTIFY, StepDispatch for a dispatch.
+var initSteps = installSteps(install.StepRequest, install.StepIdentify, install.StepSeize, install.StepConfirm, install.StepStop, install.StepMap,
+	install.StepWrite, install.StepAttach, install.StepUnmap, install.StepRestore, install.StepVerify, install.StepReport, install.StepWait,
+	install.StepExec, install.StepRelease)
+
+var createSteps = slices.Concat(initSteps, runtimeSteps(runtime.StepPrepare, runtime.StepLock, runtime.StepDecide, runtime.StepAttend, runtime.StepReplace,
+	runtime.StepBecome, runtime.StepAwait, runtime.StepAnnounce, runtime.StepGiveBack, runtime.StepInstall, runtime.StepFinish, runtime.StepAnswer,
+	runtime.StepReturn, runtime.StepLeave))
+
+var doors = []door{
+	{
+		name:    "hook",
+		passes:  slices.Concat(installSteps(install.StepStart), initSteps),
+		prepare: (*stage).prepareHook,
+		commands: func(s *stage) [][]string {
+			return [][]string{{"run", "--bundle", s.b.Dir, s.c.ID}}
+		},
+	},
+	{
+		name:    "run",
+		passes:  createSteps,
+		prepare: (*stage).prepareRuntime,
+		commands: func(s *stage) [][]string {
+			return [][]string{{"run", "--bundle", s.b.Dir, s.c.ID}}
+		},
+	},
+	{
+		name:    "create",
+		passes:  createSteps,
+		prepare: (*stage).prepareRuntime,
+		commands: func(s *stage) [][]string {
+			return [][]string{{"create", "--bundle", s.b.Dir, "--pid-file", s.c.pidPath(), s.c.ID}, {"start", s.c.ID}}
+		},
+	},
+	{
+		name: "exec",
+		passes: slices.Concat(
+			runtimeSteps(runtime.StepPrepare, runtime.StepIdentify, runtime.StepFollow, runtime.StepBecome),
+			installSteps(install.StepStart, install.StepRequest, install.StepIdentify, install.StepSeize, install.StepReport, install.StepWait,
+				install.StepExec, install.StepRelease)),
+		prepare: (*stage).prepareExec,
+		commands: func(s *stage) [][]string {
+			return [][]string{{"exec", s.c.ID, s.program}}
+		},
+		stays: true,
+	},
+}
+
+// strike is what happens at a step.
+type strike struct {
+	name string
+	// signal is what the process that comes to the step sends itself.
+	signal unix.Signal
+	// kills says whom to kill while it is stopped; it is continued then.
+	kills func(s *stage, stopped int) []int
+}
+
+// The first one finds out whether a step is passed.
+var strikes = []strike{
+	{"stopped and continued", unix.SIGSTOP, func(*stage, int) []int { return nil }},
+	{"killed", unix.SIGKILL, nil},
+	{"stopped, the runtime killed, continued", unix.SIGSTOP, func(s *stage, _ int) []int { return []int{int(s.runtime.Load())} }},
+	{"stopped, the hook killed, continued", unix.SIGSTOP, func(s *stage, stopped int) []int {
+		hook, _ := s.children()
+		return slices.DeleteFunc(hook, func(pid int) bool { return pid == stopped })
+	}},
+	{"stopped, init killed, continued", unix.SIGSTOP, func(s *stage, _ int) []int {
+		_, init := s.children()
+		return init
+	}},
+}
+
+// stage is where the starts of one door under one runtime take place, one after
+// the other: the same bundle and the same id, so that one start also meets what
+// the last one has left.
+type stage struct {
+	door
+	t       *testing.T
+	rt      Runtime // as the engine starts it
+	b       *Bundle
+	c       *Container
+	binary  string       // the product's, with faults
+	program string       // in the container
+	config  []byte       // config.json
+	setHook func(string) // registers the hook with a fault
+	runtime atomic.Int32 // the process of the running command
+	front   int          // that of the first one, which seccomp-runc's attendant is named after
+	serial  int
+}
+
+func newStage(t *testing.T, d door, rt Runtime) *stage {
+	s := &stage{door: d, t: t, rt: rt, binary: faultyHook(t)}
+	s.prepare(s)
+	return s
+}
+
+// prepareHook makes a bundle whose filter comes from the plain hook.
+func (s *stage) prepareHook() {
+	h := newHooked(s.t, "", "deny.json", WithVictim(FirstTold(nrUnshare)))
+	s.b = h.Bundle
+	s.setHook = func(fault string) {
+		h.register(s.binary, "createRuntime")
+		h.hooks().CreateRuntime[0].Env = []string{fault}
+		h.Save()
+	}
+	s.setHook("")
+	s.c = s.b.NewContainer(s.rt)
+}
+
+// prepareRuntime makes a bundle with linux.seccomp, for seccomp-runc.
+func (s *stage) prepareRuntime() {
+	front := filepath.Join(s.t.TempDir(), runtime.Name)
+	must(s.t, os.Symlink(s.binary, front))
+	s.rt = s.rt.Behind(s.rt.Name, front, "--real-runtime", s.rt.Argv[0])
+	var profile specs.LinuxSeccomp
+	must(s.t, json.Unmarshal([]byte(denyProfile), &profile))
+	s.b = NewBundle(s.t, WithVictim(FirstTold(nrUnshare)), Seccomp(&profile))
+	s.program = s.b.Spec.Process.Args[0]
+	s.b.Save()
+	s.c = s.b.NewContainer(s.rt)
+}
+
+// prepareExec starts a container for execs.
+func (s *stage) prepareExec() {
+	s.prepareRuntime()
+	s.b.Spec.Process.Args = []string{"/bin/sleep", "1000000"}
+	s.c = s.b.Create(s.rt)
+	s.c.Start()
+}
+
+// disturb runs all faults, and goes on until there were enough.
+func (s *stage) disturb(starts int) {
+	var err error
+	s.config, err = os.ReadFile(s.b.ConfigPath())
+	must(s.t, err)
+	s.undisturbed()
+	outcomes, passed := map[string]int{}, map[step]bool{}
+	for round := 0; s.serial < starts || round == 0; round++ {
+		for _, where := range allSteps() {
+			if round > 0 && !passed[where] {
+				continue
+			}
+			for _, how := range strikes {
+				if s.stays && how.name == "stopped, init killed, continued" {
+					continue // natively the same as killing what is being started
+				}
+				outcome, reached := s.start(where, how)
+				if outcome == "" {
+					return
+				}
+				outcomes[outcome]++
+				passed[where] = passed[where] || reached
+				if !passed[where] {
+					break // the other strikes do not reach it either
+				}
+			}
+		}
+	}
+	s.undisturbed()
+	s.t.Logf("%d starts: %v", s.serial, outcomes)
+	for _, where := range allSteps() {
+		if want := slices.Contains(s.passes, where); passed[where] != want {
+			s.t.Errorf("step %q (%s): passed %v, want %v", where.name, where.variable, passed[where], want)
+		}
+	}
+	for _, outcome := range []string{filtered, notStarted} {
+		if outcomes[outcome] < s.serial/10 {
+			s.t.Errorf("only %d of %d starts were %s", outcomes[outcome], s.serial, outcome)
+		}
+	}
+}
+
+// Outcomes of a start.
+const (
+	filtered   = "filtered"
+	notStarted = "not started"
+)
+
+// undisturbed starts the program without a fault.
+func (s *stage) undisturbed() {
+	s.t.Helper()
+	if outcome, _ := s.start(step{variable: "NOTHING"}, strike{name: "undisturbed"}); outcome != filtered {
+		s.t.Fatalf("undisturbed: %s", outcome)
+	}
+}
+
+// start starts the program with a fault. An outcome of "" has failed the test.
+func (s *stage) start(where step, how strike) (outcome string, reached bool) {
+	s.serial++
+	mark := fmt.Sprintf("%s-fault%d", s.c.ID, s.serial)
+	fault := fmt.Sprintf("%s=%d %d %s", where.variable, where.number, how.signal, mark)
+	if s.setHook != nil {
+		s.setHook(fault)
+		var err error
+		s.config, err = os.ReadFile(s.b.ConfigPath())
+		must(s.t, err)
+	}
+	run := s.run(fault)
+	struck, reached := s.strike(run, mark, how)
+	result := <-run.done
+	said := result.Stdout
+	name := fmt.Sprintf("%s at %q (%s)", how.name, where.name, mark)
+	switch {
+	case strings.Contains(said, "\x00"):
+		s.t.Errorf("%s: the program ran unfiltered: %q", name, said)
+		return "", reached
+	case said == string(rune(denyErrno)):
+		outcome = filtered
+	case said != "":
+		s.t.Errorf("%s: the program said %q", name, said)
+		return "", reached
+	default:
+		outcome = notStarted
+	}
+	switch {
+	case !struck && how.signal != unix.SIGKILL && (outcome != filtered || result.Code != s.exitCode()):
+		s.t.Errorf("%s: nobody was killed, and the start fails: %s", name, result)
+	case outcome == notStarted && result.Code == 0:
+		s.t.Errorf("%s: the program did not start, and the runtime does not say so", name)
+	case outcome == notStarted && result.Code < 128 && !telling.MatchString(result.Stderr):
+		s.t.Errorf("%s: the error does not say what happened: %s", name, result)
+	}
+	s.cleanUp(name, mark, how)
+	return outcome, reached
+}
+
+// telling matches errors that tell of somebody's death; some are the runtime's
+// own, about its init.
+var telling = regexp.MustCompile(`installer|attendant|follower|ended|killed|signal|exit status|EOF|closed|reset|broken pipe|no such process`)
+
+// exitCode is what the first command ends with where all went well.
+func (s *stage) exitCode() int {
+	if s.name == "create" {
+		return 0
+	}
+	return denyErrno
+}
+
+// running is a start in progress.
+type running struct {
+	done chan Result // gets one
+	over chan struct{}
+}
+
+// run runs the door's commands, the first one with the fault.
+func (s *stage) run(fault string) *running {
+	r := &running{make(chan Result, 1), make(chan struct{})}
+	out, errs := tempFile(s.t), tempFile(s.t)
+	log := filepath.Join(s.b.Dir, "log")
+	must(s.t, os.WriteFile(log, nil, 0o600))
+	_ = os.Remove(s.c.pidPath())
+	go func() {
+		defer close(r.over)
+		result := Result{}
+		for i, args := range s.commands(s) {
+			cmd := s.c.command(append([]string{"--log", log}, args...)...)
+			cmd.Stdout, cmd.Stderr = out, errs
+			cmd.Env = os.Environ()
+			if i == 0 {
+				cmd.Env = append(cmd.Env, fault)
+			}
+			result.Code = s.wait(cmd, i == 0)
+			if result.Code != 0 {
+				break
+			}
+		}
+		if pid, err := os.ReadFile(s.c.pidPath()); err == nil && result.Code == 0 && !s.stays {
+			number, _ := strconv.Atoi(string(pid))
+			waitExit(number, commandTimeout)
+		}
+		logged, _ := os.ReadFile(log)
+		hookLog, _ := os.ReadFile(filepath.Join(s.b.Dir, "hook.log"))
+		_ = os.Remove(filepath.Join(s.b.Dir, "hook.log"))
+		result.Stdout, result.Stderr = readBack(s.t, out), readBack(s.t, errs)+string(logged)+string(hookLog)
+		r.done <- result
+	}()
+	return r
+}
+
+// wait runs a command to its end.
+func (s *stage) wait(cmd *exec.Cmd, first bool) int {
+	if err := cmd.Start(); err != nil {
+		s.t.Error(err)
+		return -1
+	}
+	s.runtime.Store(int32(cmd.Process.Pid))
+	if first {
+		s.front = cmd.Process.Pid
+	}
+	_ = cmd.Wait() // the exit code says it
+	return exitCode(cmd.ProcessState)
+}
+
+// strike waits until a process has stopped itself, and strikes; it gives up when
+// the start is over. It reports whether anybody was killed, and whether the step
+// was reached.
+func (s *stage) strike(r *running, mark string, how strike) (struck, reached bool) {
+	if how.signal != unix.SIGSTOP {
+		<-r.over
+		return false, false
+	}
+	for {
+		select {
+		case <-r.over:
+			return struck, reached
+		case <-time.After(2 * time.Millisecond): // there is no event for a stop of somebody else's child
+		}
+		for _, stopped := range stoppedOf(mark) {
+			reached = true
+			for _, pid := range how.kills(s, stopped) {
+				struck = unix.Kill(pid, unix.SIGKILL) == nil || struck
+			}
+			_ = unix.Kill(stopped, unix.SIGCONT) // it may be among the killed
+		}
+	}
+}
+
+// stoppedOf returns the stopped processes with this mark in their environment.
+func stoppedOf(mark string) (found []int) {
+	for _, p := range processes() {
+		if p.state != 'T' {
+			continue
+		}
+		environ, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.pid), "environ"))
+		if bytes.Contains(environ, []byte(mark)) {
+			found = append(found, p.pid)
+		}
+	}
+	return found
+}
+
+// children returns the children of the running command: hooks and others, which
+// are the container's init and what the runtime makes it of.
+func (s *stage) children() (hooks, inits []int) {
+	for _, p := range processes() {
+		if p.parent != int(s.runtime.Load()) {
+			continue
+		}
+		if exe, _ := os.Readlink(filepath.Join("/proc", strconv.Itoa(p.pid), "exe")); exe == s.binary {
+			hooks = append(hooks, p.pid)
+		} else {
+			inits = append(inits, p.pid)
+		}
+	}
+	return hooks, inits
+}
+
+// cleanUp does what an engine does after a start that has failed or ended, and
+// then looks for what is left.
+func (s *stage) cleanUp(name, mark string, how strike) {
+	if s.stays {
+		if state := s.c.StateJSON(); state.Status != "running" {
+			s.t.Errorf("%s: the container is %s", name, state.Status)
+		}
+	} else {
+		_ = s.c.command("delete", "--force", s.c.ID).Run() // there may be none
+	}
+	for _, p := range processesOf([]string{mark}) {
+		if !waitExit(p.pid, graceful) {
+			s.t.Errorf("%s: leaked process %s", name, p)
+		}
+	}
+	if text, err := os.ReadFile(s.b.ConfigPath()); err != nil || !bytes.Equal(text, s.config) {
+		s.t.Errorf("%s: config.json is not what it was: %v %s", name, err, text)
+	}
+	left, _ := filepath.Glob(filepath.Join(s.b.Dir, ".config.json*"))
+	attendants, _ := filepath.Glob(filepath.Join(stateDir, "attendants", strconv.Itoa(s.front)))
+	left = append(left, attendants...)
+	if !s.stays {
+		left = append(left, runFiles(s.c.ID)...)
+	}
+	for _, path := range left {
+		s.t.Errorf("%s: left behind %s", name, path)
+	}
+	if strings.Contains(how.name, "runtime killed") || how.signal == unix.SIGKILL {
+		// What a killed runtime leaves natively.
+		for _, cgroup := range cgroupsOf(s.c.ID) {
+			_ = os.Remove(cgroup)
+		}
+		_ = os.RemoveAll(filepath.Join(s.c.State, s.c.ID))
+	}
+}
