@@ -56,7 +56,8 @@ func (b *builder) lead(arms []arm, to *base) ref {
 // lead into the search for those without, if that is cheaper.
 func (b *builder) halves(arms []arm) (ref, bool) {
 	low, high, rest := split(arms)
-	if len(high) < minInherit || len(low)+1+len(rest) > maxArms {
+	// One table has the search for the low numbers and the one for all.
+	if len(high) < minInherit || len(low)+1+len(rest) > 2*maxArms {
 		return none, false
 	}
 	for i := range high {

@@ -79,10 +79,9 @@ const (
 	// slack is by how many arms the best cut may lie outside Knuth's bounds.
 	slack = 3
 	// maxArms is up to how many arms all trees are looked at. More are first
-	// cut into parts of equal weight of at most maxPart arms each: so far above
-	// the leaves it hardly matters where.
-	maxArms = 192
-	maxPart = 48
+	// cut into parts of equal weight: so far above the leaves it hardly matters
+	// where.
+	maxArms = 96
 )
 
 // outcome is what a search came to.
@@ -94,13 +93,10 @@ type outcome struct {
 
 // build returns the tree for the given arms, ascending.
 func (s *search) build(arms []arm) outcome {
-	arms = merge(arms)
-	if len(arms) > maxArms {
-		return s.halve(arms)
-	}
-	return s.best(arms)
+	return s.halve(merge(arms))
 }
 
+// best returns the best tree for the given arms, of which neighbours differ.
 func (s *search) best(arms []arm) outcome {
 	s.solve(arms)
 	last := len(arms) - 1
@@ -122,10 +118,10 @@ func merge(arms []arm) []arm {
 	return merged
 }
 
-// halve cuts the arms where their weights are equal on both sides, or nearly,
-// but never so that a part is less than a quarter of the arms.
+// halve cuts too many arms where their weights are equal on both sides, or
+// nearly, but never so that a part is less than a quarter of the arms.
 func (s *search) halve(arms []arm) outcome {
-	if len(arms) <= maxPart {
+	if len(arms) <= maxArms {
 		return s.best(arms)
 	}
 	total := weightOf(arms)
