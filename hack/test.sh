@@ -60,10 +60,16 @@ tests() {
 	fi
 }
 
+# module DIRECTORY: a module of its own, which ./... leaves out.
+module() { (cd "$1" && go vet -tags integration ./... && go test ./...); }
+
 check lint hack/lint.sh
 check "generated files" hack/stale.sh
 check portability hack/portable.sh
 tests unit ./...
+for directory in cmd/shim test/bench test/kubernetes; do
+	check "module $directory" module "$directory"
+done
 mapfile -t concurrent < <(hack/concurrent.sh)
 CGO_ENABLED=1 tests race -race "${concurrent[@]}"
 mapfile -t compared < <(grep --recursive --files-with-matches --include='*.go' '^//go:build.*libseccomp' cmd pkg test | xargs dirname | sort --unique | sed 's,^,./,')

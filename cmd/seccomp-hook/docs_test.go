@@ -12,10 +12,10 @@ import (
 	"seccomp-hook/pkg/arch"
 )
 
-// documentation returns docs/cli.md.
-func documentation(t *testing.T) string {
+// documentation returns a file of docs.
+func documentation(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/cli.md")
+	text, err := os.ReadFile("../../docs/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func documentation(t *testing.T) string {
 // TestDocumentationIsComplete: every command has its section and every flag is
 // named.
 func TestDocumentationIsComplete(t *testing.T) {
-	text := documentation(t)
+	text := documentation(t, "cli.md")
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -52,7 +52,7 @@ func TestDocumentationIsComplete(t *testing.T) {
 // TestDocumentationIsTrue runs the examples: lines behind a $ are commands, the
 // others what they print.
 func TestDocumentationIsTrue(t *testing.T) {
-	text := documentation(t)
+	text := documentation(t, "cli.md") + documentation(t, "cache.md")
 	if arch.Native().Name != "x86_64" {
 		t.Skip("the examples are of x86_64")
 	}
@@ -63,7 +63,7 @@ func TestDocumentationIsTrue(t *testing.T) {
 	}
 	took := regexp.MustCompile(`\([0-9.]+[mµ]?s\)`) // differs from run to run
 	examples := regexp.MustCompile("(?s)```console\n\\$ (.*?)\n(.*?)```").FindAllStringSubmatch(text, -1)
-	if len(examples) < 4 {
+	if len(examples) < 5 {
 		t.Errorf("found %d examples", len(examples))
 	}
 	for _, example := range examples {
