@@ -2,7 +2,9 @@
 // process (Self), inside the init process of a container that a runtime has
 // prepared and not yet started (Start, Installer.Install), and into what a
 // runtime is about to execute in a running container (StartFollower,
-// Follower.Exec). Nothing else in the project talks to the kernel.
+// Follower.Exec). A process that can stay until the container's program begins
+// can be the installer itself (Here, FollowHere). Nothing else in the project
+// talks to the kernel.
 //
 // # How a container's init gets its filter
 //
