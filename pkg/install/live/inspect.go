@@ -22,6 +22,9 @@ type Inspection struct {
 	NoNewPrivs bool   `json:"noNewPrivs"`
 	// Kernel is the release that the prediction is for, "6.18".
 	Kernel string `json:"kernel"`
+	// Dispatch says from where the thread may make system calls, nil where from
+	// anywhere, or where the kernel does not tell (Linux 6.4).
+	Dispatch *Dispatch `json:"dispatch,omitempty"`
 	// Filters are the oldest first.
 	Filters []InspectedFilter `json:"filters"`
 	// Statistics are those of all filters together.
@@ -75,7 +78,7 @@ func Inspect(pid int, o InspectOptions) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	installed, err := Programs(pid)
+	installed, dispatch, err := inspectStopped(pid)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +86,7 @@ func Inspect(pid int, o InspectOptions) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Inspection{PID: pid, Name: status.Name, Mode: status.Mode, NoNewPrivs: status.NoNewPrivs, Kernel: kernel.Release}
+	in := &Inspection{PID: pid, Name: status.Name, Mode: status.Mode, NoNewPrivs: status.NoNewPrivs, Kernel: kernel.Release, Dispatch: dispatch}
 	programs := make([]bpf.Program, len(installed))
 	for i, p := range installed {
 		programs[i] = p.Program
@@ -192,6 +195,9 @@ func (in *Inspection) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "process %d (%s): seccomp mode %d, %s, no_new_privs %v, kernel %s\n",
 		in.PID, in.Name, in.Mode, count(len(in.Filters), "filter"), in.NoNewPrivs, in.Kernel)
+	if in.Dispatch != nil {
+		fmt.Fprintf(&b, "\ndispatch: %s\n", in.Dispatch)
+	}
 	for _, f := range in.Filters {
 		fmt.Fprintf(&b, "\nfilter %d: %s, sha256 %s\n", f.Index, count(f.Length, "instruction"), f.SHA256)
 		if f.Store != "" {

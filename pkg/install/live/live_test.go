@@ -142,12 +142,15 @@ func TestFindMember(t *testing.T) {
 }
 
 func TestReasons(t *testing.T) {
-	for _, err := range []error{unix.EPERM, unix.EACCES, fmt.Errorf("load: %w", unix.EPERM)} {
-		if got := permission(err); !errors.Is(got, ErrPermission) || !errors.Is(got, err) {
-			t.Errorf("%v is %v", err, got)
+	for _, errno := range []unix.Errno{unix.EPERM, unix.EACCES} {
+		for _, err := range []error{errno, fmt.Errorf("load: %w (MEMLOCK may be too low)", errno)} {
+			got := permission(err, "CAP_X")
+			if want := "permission denied, it takes CAP_X: " + errno.Error(); !errors.Is(got, ErrPermission) || !errors.Is(got, errno) || got.Error() != want {
+				t.Errorf("%v is %v, want %s", err, got, want)
+			}
 		}
 	}
-	if got := permission(unix.EINVAL); errors.Is(got, ErrPermission) || !errors.Is(got, unix.EINVAL) {
+	if got := permission(unix.EINVAL, "CAP_X"); errors.Is(got, ErrPermission) || !errors.Is(got, unix.EINVAL) {
 		t.Errorf("EINVAL is %v", got)
 	}
 }

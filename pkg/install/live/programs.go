@@ -26,45 +26,54 @@ type Program struct {
 // long. The error wraps ErrNoThread, ErrTraced or ErrPermission where they are
 // the reason; the caller's own threads cannot be read.
 func Programs(tid int) ([]Program, error) {
-	type result struct {
-		programs []Program
-		err      error
-	}
-	done := make(chan result)
+	var programs []Program
+	err := stopped(tid, func() (err error) {
+		programs, err = readPrograms(tid)
+		return err
+	})
+	return programs, err
+}
+
+// stopped calls read while the thread is stopped and traced by the thread that
+// read runs on.
+func stopped(tid int, read func() error) error {
+	done := make(chan error)
 	go func() {
 		// Only the thread that attaches may ask. It is not unlocked, and so
 		// ends with the goroutine, and with it whatever it may still trace.
 		runtime.LockOSThread()
-		programs, err := readPrograms(tid)
-		done <- result{programs, err}
+		done <- whileStopped(tid, read)
 	}()
-	r := <-done
-	if r.err != nil {
-		return nil, fmt.Errorf("live: thread %d: %w", tid, r.err)
+	if err := <-done; err != nil {
+		return fmt.Errorf("live: thread %d: %w", tid, err)
 	}
-	return r.programs, nil
+	return nil
 }
 
-func readPrograms(tid int) (programs []Program, err error) {
+func whileStopped(tid int, read func() error) (err error) {
 	if err := seize(tid); err != nil {
-		return nil, err
+		return err
 	}
 	signal, err := interrupt(tid)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() {
 		if _, e := ptrace(unix.PTRACE_DETACH, tid, 0, uintptr(signal)); e != nil && !errors.Is(e, unix.ESRCH) {
 			err = errors.Join(err, fmt.Errorf("detach: %w", e))
 		}
 	}()
+	return read()
+}
+
+func readPrograms(tid int) (programs []Program, err error) {
 	for i := 0; ; i++ {
 		p, err := readProgram(tid, i)
 		switch {
 		case errors.Is(err, unix.ENOENT) || i == 0 && errors.Is(err, unix.EINVAL): // no more; none at all
 			return programs, nil
 		case err != nil:
-			return nil, fmt.Errorf("filter %d: %w", i, permission(err))
+			return nil, fmt.Errorf("filter %d: %w", i, permission(err, "CAP_SYS_ADMIN and no filter of the reader's own"))
 		}
 		programs = append(programs, p)
 	}
@@ -80,7 +89,7 @@ func seize(tid int) error {
 		if s, err := ReadStatus(tid); err == nil && s.tracer != 0 {
 			return fmt.Errorf("%w, by process %d", ErrTraced, s.tracer)
 		}
-		return fmt.Errorf("attach: %w", permission(err))
+		return fmt.Errorf("attach: %w", permission(err, "root, or CAP_SYS_PTRACE"))
 	case err != nil:
 		return fmt.Errorf("attach: %w", err)
 	}

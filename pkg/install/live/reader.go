@@ -81,15 +81,21 @@ func NewReader() (*Reader, error) {
 		Instructions: l.instructions(),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("live: load BPF program: %w", permission(err))
+		return nil, fmt.Errorf("live: load BPF program: %w", permission(err, bpfCapabilities))
 	}
 	return &Reader{kernel: kernel, layout: l, program: program}, nil
 }
 
-// permission makes ErrPermission of what the kernel says without capabilities.
-func permission(err error) error {
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("%w: %w", ErrPermission, err)
+const bpfCapabilities = "CAP_BPF and CAP_PERFMON"
+
+// permission makes ErrPermission, and what it takes, of the errno that the
+// kernel has for those who may not. What else a library says to that, advice
+// about memory limits of older kernels, does not help.
+func permission(err error, takes string) error {
+	for _, errno := range []unix.Errno{unix.EPERM, unix.EACCES} {
+		if errors.Is(err, errno) {
+			return fmt.Errorf("%w, it takes %s: %w", ErrPermission, takes, errno)
+		}
 	}
 	return err
 }
@@ -215,13 +221,13 @@ func (r *Reader) iterate(tid int) ([]byte, error) {
 		info: unsafe.Pointer(&info), size: uint32(unsafe.Sizeof(info)),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("attach iterator: %w", permission(err))
+		return nil, fmt.Errorf("attach iterator: %w", permission(err, bpfCapabilities))
 	}
 	defer link.Close()
 	iter, err := bpfCall(unix.BPF_ITER_CREATE, &struct{ link, flags uint32 }{link: uint32(link.Fd())})
 	runtime.KeepAlive(link)
 	if err != nil {
-		return nil, fmt.Errorf("open iterator: %w", permission(err))
+		return nil, fmt.Errorf("open iterator: %w", permission(err, bpfCapabilities))
 	}
 	defer iter.Close()
 	return io.ReadAll(iter)
