@@ -1,8 +1,8 @@
 // Command compile compares pkg/compile with the other compilers of seccomp
 // profiles: runc with libseccomp, gVisor's pkg/seccomp and
 // github.com/elastic/go-seccomp-bpf. All compile the same policies; all programs
-// run in the same interpreter; times are medians of interleaved rounds, so that
-// their ratios mean something on a shared machine.
+// run in the same interpreter; times are the shortest of interleaved rounds, so
+// that their ratios mean something on a shared machine.
 //
 // It prints Markdown: docs/benchmarks.md has a run of it.
 //
