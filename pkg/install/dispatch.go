@@ -112,7 +112,17 @@ func (d *Dispatch) arm(tid int) error {
 	return err
 }
 
-// dispatchOf reads the dispatch of a stopped tracee.
+// DispatchOf reads the dispatch of a thread that the calling thread traces and has
+// stopped. An Area that ends before it starts is all addresses but those between:
+// kernels with PR_SYS_DISPATCH_INCLUSIVE_ON turn what they are given round.
+func DispatchOf(tid int) (Dispatch, error) {
+	d, err := dispatchOf(tid)
+	if err != nil {
+		return d, fmt.Errorf("install: dispatch: %w", err)
+	}
+	return d, nil
+}
+
 func dispatchOf(tid int) (Dispatch, error) {
 	var c sudConfig
 	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, uintptr(tid),
