@@ -3,7 +3,6 @@
 package install
 
 import (
-	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -82,28 +81,4 @@ func setSignalMask(tid int, m signalMask) error {
 		return errno
 	}
 	return nil
-}
-
-// filterLength returns the number of instructions of a stopped thread's
-// filter; index 0 is its oldest. Past the newest the error is ENOENT, without
-// any filter EINVAL. Needs CAP_SYS_ADMIN in the initial user namespace and a
-// tracer without seccomp, as suspending does.
-func filterLength(tid, index int) (int, error) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SECCOMP_GET_FILTER, uintptr(tid), uintptr(index), 0, 0, 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), nil
-}
-
-// readFilter reads a stopped thread's filter as the raw struct sock_filter
-// array that was given to the kernel; n is its filterLength.
-func readFilter(tid, index, n int) ([]byte, error) {
-	raw := make([]byte, n*int(unsafe.Sizeof(unix.SockFilter{})))
-	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SECCOMP_GET_FILTER, uintptr(tid), uintptr(index), uintptr(unsafe.Pointer(&raw[0])), 0, 0)
-	runtime.KeepAlive(raw)
-	if errno != 0 {
-		return nil, errno
-	}
-	return raw, nil
 }

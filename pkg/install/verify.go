@@ -3,10 +3,12 @@
 package install
 
 import (
-	"bytes"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/install/internal/attached"
 )
 
 // verify asks the kernel what is attached, and returns the number of threads:
@@ -49,7 +51,7 @@ func (p *process) verify(tid int, f *Filter) (int, error) {
 func verifyProgram(tid int, f *Filter) error {
 	newest, length := -1, 0
 	for {
-		n, err := filterLength(tid, newest+1)
+		n, err := attached.Length(tid, newest+1)
 		if err == unix.ENOENT {
 			break
 		}
@@ -61,11 +63,11 @@ func verifyProgram(tid int, f *Filter) error {
 	if length != len(f.Program) {
 		return &detailed{ErrUnfiltered, fmt.Sprintf("the newest filter of thread %d has %d instructions instead of %d", tid, length, len(f.Program))}
 	}
-	raw, err := readFilter(tid, newest, length)
+	program, err := attached.Program(tid, newest)
 	if err != nil {
 		return fmt.Errorf("PTRACE_SECCOMP_GET_FILTER of thread %d: %w", tid, err)
 	}
-	if !bytes.Equal(raw, instructions(f)) {
+	if !slices.Equal(program, f.Program) {
 		return &detailed{ErrUnfiltered, fmt.Sprintf("the newest filter of thread %d is another program", tid)}
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/install/internal/attached"
 )
 
 // policy says what becomes of a traced process that has executed a program: it
@@ -78,7 +80,7 @@ func (s *session) complete(pid int) (*Area, error) {
 		if err := s.attachAtExec(pid); err != nil {
 			return nil, err
 		}
-	} else if _, err := filterLength(pid, 0); err != nil {
+	} else if _, err := attached.Length(pid, 0); err != nil {
 		return nil, fmt.Errorf("%w (%w)", ErrUnfiltered, err)
 	}
 	var area *Area

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/install/internal/attached"
 )
 
 // Program is a filter program that a thread has.
@@ -59,7 +60,7 @@ func whileStopped(tid int, read func() error) (err error) {
 		return err
 	}
 	defer func() {
-		if _, e := ptrace(unix.PTRACE_DETACH, tid, 0, uintptr(signal)); e != nil && !errors.Is(e, unix.ESRCH) {
+		if e := ptrace(unix.PTRACE_DETACH, tid, uintptr(signal)); e != nil && !errors.Is(e, unix.ESRCH) {
 			err = errors.Join(err, fmt.Errorf("detach: %w", e))
 		}
 	}()
@@ -81,7 +82,7 @@ func readPrograms(tid int) (programs []Program, err error) {
 
 // seize attaches to the thread without stopping it.
 func seize(tid int) error {
-	_, err := ptrace(unix.PTRACE_SEIZE, tid, 0, 0)
+	err := ptrace(unix.PTRACE_SEIZE, tid, 0)
 	switch {
 	case errors.Is(err, unix.ESRCH):
 		return ErrNoThread
@@ -99,7 +100,7 @@ func seize(tid int) error {
 // interrupt stops the thread. It returns the signal that was about to be
 // delivered, which the thread is owed, or 0.
 func interrupt(tid int) (unix.Signal, error) {
-	if _, err := ptrace(unix.PTRACE_INTERRUPT, tid, 0, 0); err != nil {
+	if err := ptrace(unix.PTRACE_INTERRUPT, tid, 0); err != nil {
 		return 0, fmt.Errorf("stop: %w", err)
 	}
 	var status unix.WaitStatus
@@ -121,34 +122,21 @@ func interrupt(tid int) (unix.Signal, error) {
 
 // readProgram reads filter number i of a stopped thread.
 func readProgram(tid, i int) (Program, error) {
-	n, err := ptrace(unix.PTRACE_SECCOMP_GET_FILTER, tid, uintptr(i), 0)
+	program, err := attached.Program(tid, i)
 	if err != nil {
 		return Program{}, err
 	}
-	// bpf.Instruction is struct sock_filter.
-	p := Program{Program: make(bpf.Program, n)}
-	if err := ptraceRead(unix.PTRACE_SECCOMP_GET_FILTER, tid, uintptr(i), unsafe.Pointer(unsafe.SliceData(p.Program))); err != nil {
-		return Program{}, err
-	}
+	p := Program{Program: program}
 	metadata := struct{ index, flags uint64 }{index: uint64(i)} // struct seccomp_metadata
-	if err := ptraceRead(unix.PTRACE_SECCOMP_GET_METADATA, tid, unsafe.Sizeof(metadata), unsafe.Pointer(&metadata)); err == nil {
+	if _, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SECCOMP_GET_METADATA, uintptr(tid), unsafe.Sizeof(metadata), uintptr(unsafe.Pointer(&metadata)), 0, 0); errno == 0 {
 		p.Log = metadata.flags&unix.SECCOMP_FILTER_FLAG_LOG != 0
 	}
 	return p, nil
 }
 
-// ptrace makes a request whose arguments are numbers.
-func ptrace(request, tid int, addr, data uintptr) (int, error) {
-	r, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), addr, data, 0, 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(r), nil
-}
-
-// ptraceRead makes a request that the kernel writes the answer of.
-func ptraceRead(request, tid int, addr uintptr, answer unsafe.Pointer) error {
-	if _, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), addr, uintptr(answer), 0, 0); errno != 0 {
+// ptrace makes a request whose only argument is a number.
+func ptrace(request, tid int, data uintptr) error {
+	if _, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), 0, data, 0, 0); errno != 0 {
 		return errno
 	}
 	return nil
