@@ -136,3 +136,28 @@ func Forget(root, id string, init Init) error {
 	}
 	return nil
 }
+
+// ForgetEnded forgets what was published under an id whose containers have all
+// ended, without whoever was to forget them: it was killed. While one of them
+// lives, what is known of it stays.
+func ForgetEnded(root, id string) error {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	dir := filepath.Join(rootOr(root), id)
+	if err := forgetInits(dir); err != nil {
+		return fmt.Errorf("container %s: %w", id, err)
+	}
+	alive, err := filepath.Glob(filepath.Join(dir, initPrefix+"*"))
+	if err != nil || len(alive) > 0 {
+		return err
+	}
+	// A container without a filter has a state alone.
+	if text, err := State(root, id); err == nil {
+		var state specs.State
+		if json.Unmarshal(text, &state) == nil && state.Pid > 0 && unix.Kill(state.Pid, 0) == nil {
+			return nil
+		}
+	}
+	return Remove(root, id)
+}

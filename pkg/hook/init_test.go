@@ -83,3 +83,38 @@ func TestForgetInits(t *testing.T) {
 		t.Errorf("there is %v (%v), want the state, the filter and its link", list, err)
 	}
 }
+
+// What is published of a container that nobody has forgotten goes when it has
+// ended, and not before.
+func TestForgetEnded(t *testing.T) {
+	root := t.TempDir()
+	self, dead := os.Getpid(), deadProcess(t)
+	for _, tc := range []struct {
+		name   string
+		pid    int
+		filter *filter.Filter
+		stays  bool
+	}{
+		{"filtered-alive", self, allowAll, true},
+		{"filtered-ended", dead, allowAll, false},
+		{"unfiltered-alive", self, nil, true},
+		{"unfiltered-ended", dead, nil, false},
+	} {
+		must(t, publish(root, &specs.State{ID: tc.name, Pid: tc.pid}, tc.filter))
+		must(t, ForgetEnded(root, tc.name))
+		if _, err := State(root, tc.name); errors.Is(err, ErrNoContainer) == tc.stays {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+	// The hook was killed before there was a state.
+	must(t, os.Mkdir(filepath.Join(root, "partial"), 0o700))
+	must(t, os.WriteFile(filepath.Join(root, "partial", "."+filterFile), nil, 0o600))
+	must(t, ForgetEnded(root, "partial"))
+	if _, err := os.Stat(filepath.Join(root, "partial")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the beginnings of a container are still there: %v", err)
+	}
+	must(t, ForgetEnded(root, "absent"))
+	if err := ForgetEnded(root, "../x"); err == nil {
+		t.Error("an id that leads elsewhere was taken")
+	}
+}

@@ -1,13 +1,17 @@
 package runtime
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/hook"
 )
 
 // The attendant's answer is one of these, the latter with the reason behind
@@ -44,7 +48,8 @@ func announceTo(args []string) error {
 	}
 	// The directory of the socket is root's alone, so is whoever answers.
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: args[0]}); err != nil {
-		return fmt.Errorf("announce: the attendant is not there any more: %w", err)
+		unix.Close(fd)
+		return fmt.Errorf("announce: the attendant is not there any more: %w", errors.Join(err, standFor(args[0], state)))
 	}
 	attendant := os.NewFile(uintptr(fd), "attendant")
 	defer attendant.Close()
@@ -59,9 +64,22 @@ func announceTo(args []string) error {
 	case err != nil:
 		return fmt.Errorf("announce: %w", err)
 	case len(answer) == 0:
-		return errors.New("announce: the attendant has ended without an answer")
+		return errors.Join(errors.New("announce: the attendant has ended without an answer"), standFor(args[0], state))
 	case string(answer) != answerDone:
 		return errors.New(strings.TrimPrefix(string(answer), answerFailed))
 	}
 	return nil
+}
+
+// standFor does for a dead attendant what it has left undone: its socket goes,
+// and the bundle gets its own config.json back.
+func standFor(socket string, text []byte) error {
+	if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	state, err := hook.ReadState(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	return recoverBundle(state.Bundle)
 }

@@ -13,10 +13,13 @@ import (
 // wrong with what is to go, and does not keep the container from going.
 func (w *wrapper) delete() {
 	c, err := w.findContainer()
-	if err == nil && (w.Force || !c.init.Alive()) {
+	if errors.Is(err, errNoContainer) && w.ID != "" {
+		// Its runtime may have deleted it, and its attendant have been killed.
+		err = hook.ForgetEnded("", w.ID)
+	} else if err == nil && (w.Force || !c.init.Alive()) {
 		err = hook.Forget("", w.ID, c.init)
 	}
-	if err != nil && !errors.Is(err, errNoContainer) {
+	if err != nil {
 		w.reporter().log("warning", err.Error())
 	}
 }

@@ -44,7 +44,7 @@ func lockBundle(path string) (*os.File, error) {
 		return nil, fmt.Errorf("runtime: bundle %s: %w", path, err)
 	}
 	dir := os.NewFile(uintptr(fd), path)
-	if err := flock(dir); err != nil {
+	if err := flock(dir, unix.LOCK_EX); err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("runtime: lock bundle %s: %w", path, err)
 	}
@@ -55,9 +55,29 @@ func lockBundle(path string) (*os.File, error) {
 	return dir, nil
 }
 
-func flock(f *os.File) error {
+// recoverBundle puts back a config.json that a killed process has left replaced.
+// If somebody has the bundle's lock, that one has done so.
+func recoverBundle(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("runtime: bundle: %w", err)
+	}
+	defer dir.Close()
+	switch err := flock(dir, unix.LOCK_EX|unix.LOCK_NB); {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return nil
+	case err != nil:
+		return fmt.Errorf("runtime: lock bundle %s: %w", path, err)
+	}
+	if err := recoverConfig(dir); err != nil {
+		return fmt.Errorf("runtime: restore %s of bundle %s: %w", configName, path, err)
+	}
+	return nil
+}
+
+func flock(f *os.File, how int) error {
 	for {
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+		if err := unix.Flock(int(f.Fd()), how); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

@@ -128,6 +128,30 @@ func TestRecoverConfig(t *testing.T) {
 	}
 }
 
+// The hook puts back what a dead attendant has left, unless somebody has the
+// bundle by now.
+func TestRecoverBundle(t *testing.T) {
+	bundle, ino := newBundle(t)
+	dir := lock(t, bundle)
+	if _, err := place(dir, []byte(standing)); err != nil {
+		t.Fatal(err)
+	}
+	if err := recoverBundle(bundle); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(bundle, configName)); err != nil || string(text) != standing {
+		t.Errorf("under another's lock: %q, %v", text, err)
+	}
+	dir.Close()
+	if err := recoverBundle(bundle); err != nil {
+		t.Fatal(err)
+	}
+	wantOwn(t, bundle, ino)
+	if err := recoverBundle(filepath.Join(bundle, "absent")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent bundle: %v", err)
+	}
+}
+
 func TestRestoreKeepsANewerConfig(t *testing.T) {
 	const newer = `{"newer": 1}`
 	for name, write := range map[string]func(path string) error{
