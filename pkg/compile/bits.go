@@ -73,7 +73,7 @@ func (s *search) improveByBits(best *cell, cost share, i, j int) share {
 		}
 		if left, n := s.without(mask, s.kinds.to[k], i, j); n > 0 {
 			if sum := weight + s.perTest + s.costOfFew(left[:n]); sum < cost {
-				cost, best.kind, best.rest = sum, bitwise, int16(s.kinds.arm[k])
+				cost, best.top, best.rest = sum, bitwise, int16(s.kinds.arm[k])
 			}
 		}
 	}

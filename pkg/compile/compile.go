@@ -26,7 +26,7 @@ type Goal uint8
 const (
 	// Cache minimises the instructions that the kernel executes where it
 	// keeps a cache of constant actions (Linux 5.11): calls that the cache
-	// serves cost nothing.
+	// serves count little.
 	Cache Goal = iota
 	// Depth minimises the instructions executed per call, whether or not the
 	// cache would serve it.

@@ -146,23 +146,41 @@ func alternating(n, errnos uint32) *spec.Policy {
 	return &spec.Policy{Tokens: []spec.Token{{Audit: 0xc000003e, Ranges: ranges}}}
 }
 
+func TestParseGoal(t *testing.T) {
+	for _, goal := range goals {
+		if got, err := compile.ParseGoal(goal.String()); err != nil || got != goal {
+			t.Errorf("%s is read as %s (%v)", goal, got, err)
+		}
+	}
+	const want = `compile: unknown goal "speed": must be cache, depth or size`
+	if _, err := compile.ParseGoal("speed"); err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+	const unknown = "compile: unknown goal Goal(3)"
+	if _, err := compile.Compile(&spec.Policy{}, compile.Options{Optimize: 3}); err == nil || err.Error() != unknown {
+		t.Errorf("error is %v, want %s", err, unknown)
+	}
+}
+
 func TestInvalidPolicy(t *testing.T) {
 	whole := []spec.Range{{First: 0, Last: ^uint32(0)}}
 	for name, p := range map[string]*spec.Policy{
-		"byte order":     {Endian: 2},
-		"token twice":    {Tokens: []spec.Token{{Audit: 1, Ranges: whole}, {Audit: 1, Ranges: whole}}},
-		"no ranges":      {Tokens: []spec.Token{{Audit: 1}}},
-		"gap":            {Tokens: []spec.Token{{Audit: 1, Ranges: []spec.Range{{First: 0, Last: 1}, {First: 3, Last: ^uint32(0)}}}}},
-		"overlap":        {Tokens: []spec.Token{{Audit: 1, Ranges: []spec.Range{{First: 0, Last: 1}, {First: 1, Last: ^uint32(0)}}}}},
-		"ends too early": {Tokens: []spec.Token{{Audit: 1, Ranges: []spec.Range{{First: 0, Last: 1}}}}},
-		"argument 6": {Tokens: []spec.Token{{Audit: 1, Ranges: []spec.Range{{First: 0, Last: ^uint32(0), Verdict: spec.Verdict{
-			Rules: []spec.Rule{{Conditions: []spec.Condition{{Arg: 6}}}}}}}}}},
+		"unknown byte order 2":         {Endian: 2},
+		"token 0x1: is there twice":    {Tokens: []spec.Token{{Audit: 1, Ranges: whole}, {Audit: 1, Ranges: whole}}},
+		"token 0x1: ranges end at 0x0": {Tokens: []spec.Token{{Audit: 1}}},
+		"token 0x1: range 1 (0x3 to 0xffffffff) does not begin at 0x2": {Tokens: []spec.Token{{Audit: 1, Ranges: []spec.Range{
+			{First: 0, Last: 1}, {First: 3, Last: ^uint32(0)}}}}},
+		"token 0x1: range 1 (0x1 to 0xffffffff) does not begin at 0x2": {Tokens: []spec.Token{{Audit: 1, Ranges: []spec.Range{
+			{First: 0, Last: 1}, {First: 1, Last: ^uint32(0)}}}}},
+		"token 0x1: ranges end at 0x2": {Tokens: []spec.Token{{Audit: 1, Ranges: []spec.Range{{First: 0, Last: 1}}}}},
+		"token 0x1: range 0: rule 0 compares argument 6 with ==": {Tokens: []spec.Token{{Audit: 1, Ranges: []spec.Range{
+			{First: 0, Last: ^uint32(0), Verdict: spec.Verdict{Rules: []spec.Rule{{Conditions: []spec.Condition{{Arg: 6}}}}}}}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := compile.Compile(p, compile.Options{})
 			var invalid *compile.PolicyError
-			if !errors.As(err, &invalid) {
-				t.Fatalf("error is %v, want a PolicyError", err)
+			if want := "compile: invalid policy: " + name; !errors.As(err, &invalid) || err.Error() != want {
+				t.Fatalf("error is %v, want %s", err, want)
 			}
 		})
 	}

@@ -35,7 +35,7 @@ func (b *builder) inherit(arms []arm) (ref, bool) {
 	var best *base
 	var bestArms []arm
 	for i := range b.bases {
-		shared := b.bases[i].without(arms)
+		shared := b.bases[i].mark(arms)
 		if price := b.estimate(arms, len(shared), len(b.bases[i].arms)); price < own {
 			best, bestArms, own = &b.bases[i], shared, price
 		}
@@ -67,7 +67,7 @@ func (b *builder) halves(arms []arm) (ref, bool) {
 	// What the differences are depends only on where arms lead, so it is known
 	// before there is a search to lead into.
 	to := &base{arms: low}
-	shared := to.without(high)
+	shared := to.mark(high)
 	if b.estimate(high, len(shared), len(low)) >= b.estimate(high, len(high), 0) {
 		return none, false
 	}
@@ -114,9 +114,9 @@ func weightOf(arms []arm) share {
 	return sum
 }
 
-// without returns arms with those numbers inherited that lead where t leads
+// mark returns arms with those numbers inherited that lead where t leads
 // them.
-func (t *base) without(arms []arm) []arm {
+func (t *base) mark(arms []arm) []arm {
 	shared := make([]arm, 0, len(arms))
 	at := 0
 	for _, a := range arms {

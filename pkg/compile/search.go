@@ -25,10 +25,10 @@ const inherited ref = -2
 // among all trees that are made of three kinds of nodes:
 //
 //   - one JGE that cuts the arms in two, anywhere;
-//   - a chain of JEQ that names every number that is not of the most common
-//     kind, if these are few;
-//   - one JSET that finds numbers of one kind by their bits, among few arms, and
-//     leaves very few.
+//   - a chain of JEQ that names every number but those that lead to one step, if
+//     it is few (chain);
+//   - one JSET that finds numbers that lead to one step by their bits, among few
+//     arms, and leaves very few (kinds).
 //
 // The best tree over some arms with a cut on top is made of the best trees over
 // both parts, so they are found by dynamic programming, the short intervals of
@@ -61,15 +61,15 @@ type search struct {
 // cell is the best tree for an interval of arms.
 type cell struct {
 	cut  int16 // first arm of the upper part in the best cut
-	rest int16 // an arm of the kind that a chain leaves, or that bits are of
-	kind kind
+	rest int16 // an arm that leads where the rest of a chain does, or a JSET
+	top  top
 }
 
-// kind is what stands on top of a tree.
-type kind uint8
+// top is what stands on top of a tree.
+type top uint8
 
 const (
-	single kind = iota
+	single top = iota
 	cutting
 	chaining
 	bitwise
@@ -156,7 +156,7 @@ func (s *search) solve(arms []arm) {
 	}
 	for i := range n {
 		at := i*s.stride + i
-		s.cells[at], s.costs[at] = cell{kind: single, cut: int16(i)}, 0
+		s.cells[at], s.costs[at] = cell{top: single, cut: int16(i)}, 0
 	}
 	for i := n - 2; i >= 0; i-- {
 		s.chain.reset()
@@ -188,7 +188,7 @@ func (s *search) cutBest(i, j int) (cell, share) {
 			best, at = cost, k
 		}
 	}
-	return cell{kind: cutting, cut: int16(low + at)}, best + s.weight[j+1] - s.weight[i] + s.perTest
+	return cell{top: cutting, cut: int16(low + at)}, best + s.weight[j+1] - s.weight[i] + s.perTest
 }
 
 // improveByChain makes best a chain if that costs less than the given cost, and
@@ -206,13 +206,13 @@ func (s *search) improveByChain(best *cell, cost share, i, j int) share {
 	if sum >= cost {
 		return cost
 	}
-	best.kind, best.rest = chaining, int16(rest)
+	best.top, best.rest = chaining, int16(rest)
 	return sum
 }
 
 // tests returns the number of tests in the tree for the arms i to j.
 func (s *search) tests(i, j int) int {
-	switch c := s.cell(i, j); c.kind {
+	switch c := s.cell(i, j); c.top {
 	case single:
 		return 0
 	case bitwise:
@@ -237,7 +237,7 @@ func (s *search) tests(i, j int) int {
 // emit returns the code of the tree for the arms i to j.
 func (s *search) emit(i, j int) ref {
 	c := s.cell(i, j)
-	switch c.kind {
+	switch c.top {
 	case single:
 		return s.leaf(s.arms[i].to, s.arms[i].first, s.arms[i].last)
 	case chaining:

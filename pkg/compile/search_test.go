@@ -49,7 +49,7 @@ func TestSearchIsBest(t *testing.T) {
 			best[i] = make([]share, len(arms))
 			for j := i + 1; j < len(arms); j++ {
 				best[i][j] = math.MaxInt64
-				if k := s.cell(i, j).kind; k != cutting {
+				if s.cell(i, j).top != cutting {
 					best[i][j] = s.costs[i*s.stride+j]
 				}
 				for k := i + 1; k <= j; k++ {

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"math"
+	"slices"
 
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/spec"
@@ -31,48 +32,50 @@ func length(v *spec.Verdict) int {
 // the other: what remains where a diagram would be too large.
 func (c *code) rules(e bpf.Endian, v *spec.Verdict) ref {
 	next := c.ret(v.Default)
-	for i := len(v.Rules) - 1; i >= 0; i-- {
-		r := &v.Rules[i]
-		hit := c.ret(r.Return)
-		for j := len(r.Conditions) - 1; j >= 0; j-- {
-			hit = c.condition(e, r.Conditions[j], hit, next)
+	for i := range slices.Backward(v.Rules) {
+		t, possible := newTerm(&v.Rules[i])
+		if !possible {
+			continue
+		}
+		hit := c.ret(t.result)
+		for _, comparison := range slices.Backward(t.comparisons) {
+			hit = c.compare(e, comparison, hit, next)
 		}
 		next = hit
 	}
 	return next
 }
 
-// condition returns code that leads to then where cond holds, else to
+// compare returns code that leads to then where the comparison holds, else to
 // otherwise.
-func (c *code) condition(e bpf.Endian, cond spec.Condition, then, otherwise ref) ref {
-	offset := bpf.OffArgs + 8*uint32(cond.Arg)
-	word := func(off, mask uint32, next ref) ref {
-		if mask != 0xffffffff {
-			next = c.mask(mask, next)
+func (c *code) compare(e bpf.Endian, comparison comparison, then, otherwise ref) ref {
+	lead := func(o outcomes) ref {
+		if comparison.holds&o != 0 {
+			return then
 		}
-		return c.load(off, next)
+		return otherwise
 	}
-	lowOff, highOff := e.Low(offset), e.High(offset)
-	lowMask, highMask := uint32(cond.Mask), uint32(cond.Mask>>32)
-	low, high := uint32(cond.Value), uint32(cond.Value>>32)
-	// x < v is not x >= v, and so on: three operators remain.
-	op := cond.Op
-	switch op {
-	case spec.NE:
-		op, then, otherwise = spec.EQ, otherwise, then
-	case spec.LT:
-		op, then, otherwise = spec.GE, otherwise, then
-	case spec.LE:
-		op, then, otherwise = spec.GT, otherwise, then
+	below, tied, above := lead(less), none, lead(greater)
+	switch left, is := comparison.tie(); is {
+	case always:
+		tied = then
+	case never:
+		tied = otherwise
+	case depends:
+		tied = c.compare(e, left, then, otherwise)
 	}
-	if op == spec.EQ {
-		next := word(lowOff, lowMask, c.jump(bpf.JEQ, low, then, otherwise))
-		return word(highOff, highMask, c.jump(bpf.JEQ, high, next, otherwise))
+	value := comparison.value
+	var test ref
+	switch {
+	case below == above:
+		test = c.jump(bpf.JEQ, value, tied, below)
+	case tied == above:
+		test = c.jump(bpf.JGE, value, above, below)
+	default:
+		test = c.jump(bpf.JGT, value, above, c.jump(bpf.JEQ, value, tied, below))
 	}
-	jump := uint16(bpf.JGE)
-	if op == spec.GT {
-		jump = bpf.JGT
+	if comparison.mask != math.MaxUint32 {
+		test = c.mask(comparison.mask, test)
 	}
-	next := word(lowOff, lowMask, c.jump(jump, low, then, otherwise))
-	return word(highOff, highMask, c.jump(bpf.JGT, high, then, c.jump(bpf.JEQ, high, next, otherwise)))
+	return c.load(comparison.level.offset(e), test)
 }
