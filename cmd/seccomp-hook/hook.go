@@ -56,7 +56,6 @@ What was done can be read with "seccomp-hook state ID".
 	flags.StringArrayVar(&o.ProfileDirs, "profile-dir", []string{hook.DefaultProfileDir}, "`DIR` of the profiles that annotations name; can be repeated")
 	flags.BoolVar(&o.Strict, "strict", false, "refuse profiles with unknown properties or calls")
 	flags.StringVar(&o.Profile, "profile", "", "`PROFILE` of this container, whatever its annotations and config.json say")
-	flags.StringVar(&o.Filter, "filter", "", "`FILE` with the filter of this container, as a runtime that has taken linux.seccomp out of config.json leaves it")
 	rootFlag(cmd, &o.Root)
 	l.register(cmd)
 	cmd.MarkFlagsMutuallyExclusive("filter", "profile")

@@ -18,7 +18,7 @@ import (
 // Decide does what Run does before it installs: it chooses the profile of a
 // container and gets its filter. It is for a caller that takes linux.seccomp out
 // of config.json, and puts Result.Annotations in, before the runtime reads it.
-// The hook then gets the filter by Options.Filter.
+// Finish then does the rest.
 func Decide(config *bundle.Config, o Options) (*Result, error) {
 	r := &Result{Annotations: map[string]string{filter.AnnotationInstallMode: ModeNone}}
 	chosen, err := o.choose(nil, config)

@@ -33,6 +33,18 @@ type profile struct {
 // caller's, or the annotation's, or linux.seccomp, or the default.
 // stated are the annotations of the state, where there is one.
 func (o *Options) choose(stated map[string]string, config *bundle.Config) (*profile, error) {
+	p, err := o.find(stated, config)
+	if err == nil && p != nil && !o.Observe {
+		err = checkHandler(stated, config)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// find is choose for whatever program the container has.
+func (o *Options) find(stated map[string]string, config *bundle.Config) (*profile, error) {
 	named, err := annotated(filter.AnnotationProfile, stated, config)
 	switch {
 	case err != nil:
@@ -47,6 +59,24 @@ func (o *Options) choose(stated map[string]string, config *bundle.Config) (*prof
 		return load(o.DefaultProfile)
 	}
 	return nil, nil
+}
+
+// handlerAnnotations make crun run a container by a library in its own process
+// (crun, custom-handler.c and handlers/). Such a program is not started by
+// execve, so a suspended filter would never go live.
+var handlerAnnotations = [...]string{"run.oci.handler", "module.wasm.image/variant"}
+
+func checkHandler(stated map[string]string, config *bundle.Config) error {
+	for _, name := range handlerAnnotations {
+		value, found := stated[name]
+		if !found {
+			value, found = config.Annotation(name)
+		}
+		if found {
+			return fmt.Errorf("annotation %s: %s: the program of such a container is not started by execve, so it would not be filtered", name, value)
+		}
+	}
+	return nil
 }
 
 // annotated returns the value of an annotation that asks for something, "" where

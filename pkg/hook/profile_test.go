@@ -48,6 +48,10 @@ func TestChoose(t *testing.T) {
 
 		{"two annotations", Options{}, annotation, `{"annotations":{"` + filter.AnnotationProfile + `":"other"}}`, "", "", `the state has "named.json", config.json has "other"`},
 		{"an empty annotation", Options{DefaultProfile: fallback}, map[string]string{filter.AnnotationProfile: ""}, without, "", "", "empty"},
+		{"a handler of crun's, stated", Options{DefaultProfile: fallback}, map[string]string{"run.oci.handler": "wasm"}, without, "", "", "run.oci.handler: wasm: the program of such a container is not started by execve"},
+		{"a handler of crun's, configured", Options{DefaultProfile: fallback}, nil, `{"annotations":{"module.wasm.image/variant":"compat"}}`, "", "", "not started by execve"},
+		{"a handler and no profile", Options{}, map[string]string{"run.oci.handler": "wasm"}, without, "", "", ""},
+		{"a handler, only observed", Options{DefaultProfile: fallback, Observe: true}, map[string]string{"run.oci.handler": "wasm"}, without, fallback, "default", ""},
 		{"no such default", Options{DefaultProfile: "/nowhere"}, nil, without, "", "", "/nowhere: no such file"},
 		{"a directory as default", Options{DefaultProfile: dir}, nil, without, "", "", "not a regular file"},
 	} {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
@@ -26,11 +25,6 @@ type Options struct {
 	// annotations and config.json say: a path, "builtin:docker",
 	// "builtin:containerd".
 	Profile string
-	// Filter, where not empty, is a file with the filter of this container
-	// (filter.Filter.MarshalBinary), which nobody but the caller can write to.
-	// It is for a caller that has taken linux.seccomp out of config.json, after
-	// Decide; no profile is looked for then.
-	Filter string
 	// DefaultProfile is used where neither the annotation nor linux.seccomp is
 	// there, named in the same way. Empty: such a container gets no filter.
 	DefaultProfile string
@@ -150,9 +144,6 @@ func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start 
 	}
 	i := installation{root: o.Root, state: state, config: config, areas: areas, start: start}
 	r.Annotations[filter.AnnotationInstallMode] = ModeNone
-	if o.Filter != "" {
-		return r.installGiven(ctx, &i, o.Filter)
-	}
 	chosen, err := o.choose(state.Annotations, config)
 	if err == nil && chosen == nil && areas != nil {
 		err = errNoProfile
@@ -190,42 +181,6 @@ type installation struct {
 	config *bundle.Config
 	areas  *install.Areas
 	start  func(pid int) (installer, error)
-}
-
-// installGiven installs the filter of Options.Filter.
-func (r *Result) installGiven(ctx context.Context, i *installation, path string) (*filter.Filter, error) {
-	f, err := readFilter(path)
-	if err != nil {
-		return nil, err
-	}
-	r.Filter = f
-	maps.Copy(r.Annotations, f.Annotations())
-	if err := r.beside(f, &profile{name: f.Profile}, i.config); err != nil {
-		return nil, err
-	}
-	installer, err := i.start(i.state.Pid)
-	if err != nil {
-		return nil, err
-	}
-	return f, r.install(ctx, i, installer, f)
-}
-
-// readFilter reads a stored filter.
-func readFilter(path string) (*filter.Filter, error) {
-	file, err := os.OpenFile(path, openFlags|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, fmt.Errorf("filter: %w", err)
-	}
-	defer file.Close()
-	text, err := readOwned(file, 2*maxState)
-	f := new(filter.Filter)
-	if err == nil {
-		err = f.UnmarshalBinary(text)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("filter %s: %w", path, err)
-	}
-	return f, nil
 }
 
 // install attaches the filter.

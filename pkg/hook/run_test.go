@@ -462,39 +462,6 @@ func TestDecide(t *testing.T) {
 	if mode, has := decided.Annotations[filter.AnnotationInstallMode]; has {
 		t.Errorf("it is installed already, by %q", mode)
 	}
-	file := filepath.Join(t.TempDir(), "filter")
-	stored, err := decided.Filter.MarshalBinary()
-	must(t, err)
-	must(t, os.WriteFile(file, stored, 0o600))
-
-	c.annotations = decided.Annotations // by way of config.json
-	var f fakeInstaller
-	_, err = c.run(t, Options{Filter: file}, &f)
-	must(t, err)
-	if len(f.requests) != 1 || !reflect.DeepEqual(f.requests[0].Filter.Program, decided.Filter.Program) || f.requests[0].Filter.Flags != install.Log {
-		t.Errorf("installed %+v", f.requests)
-	}
-	published := c.published(t)
-	for name, want := range decided.Annotations {
-		if published[name] != want {
-			t.Errorf("%s is %q, want %q", name, published[name], want)
-		}
-	}
-	if published[filter.AnnotationInstallMode] != "suspend" {
-		t.Errorf("mode %q", published[filter.AnnotationInstallMode])
-	}
-
-	for name, spoil := range map[string]func() error{
-		"missing": func() error { return os.Remove(file) },
-		"damaged": func() error { return os.WriteFile(file, stored[1:], 0o600) },
-		"others'": func() error { return errors.Join(os.WriteFile(file, stored, 0o600), os.Chmod(file, 0o666)) },
-	} {
-		must(t, spoil())
-		var f fakeInstaller
-		if _, err := c.run(t, Options{Filter: file}, &f); err == nil || !strings.Contains(err.Error(), "filter") || len(f.started) != 0 {
-			t.Errorf("%s: %v, started %v", name, err, f.started)
-		}
-	}
 }
 
 func TestDecideOnNothing(t *testing.T) {

@@ -98,9 +98,6 @@ func (w *wrapper) decide(config *bundle.Config) (*hook.Result, error) {
 	if err := w.checkKind(); err != nil {
 		return nil, err
 	}
-	if err := checkHandler(config); err != nil {
-		return nil, err
-	}
 	// What the kernel does not have is refused before the runtime does
 	// anything.
 	installable, err := hook.Installable(decision.Filter)
@@ -113,19 +110,6 @@ func (w *wrapper) decide(config *bundle.Config) (*hook.Result, error) {
 		w.reporter().tell(os.Stderr, "debug", fmt.Sprintf("seccomp filter flags: %d", installable.Flags&^install.TSync))
 	}
 	return decision, nil
-}
-
-// handlerAnnotations make crun run a container by a library in its own process
-// instead of by execve (crun, custom-handler.c and handlers/).
-var handlerAnnotations = []string{"run.oci.handler", "module.wasm.image/variant"}
-
-func checkHandler(config *bundle.Config) error {
-	for _, name := range handlerAnnotations {
-		if value, ok := config.Annotation(name); ok {
-			return fmt.Errorf("runtime: annotation %s: %s: such a container's program is not started by execve, so it would not be filtered", name, value)
-		}
-	}
-	return nil
 }
 
 // warn logs what the profile's author should know; once, not at every start.
