@@ -143,6 +143,29 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestManyConditions has a rule for what is none of many values.
+func TestManyConditions(t *testing.T) {
+	for _, n := range []int{10, 100, 1000, 3000} {
+		var rule spec.Rule
+		for i := range n {
+			rule.Conditions = append(rule.Conditions, spec.Condition{Arg: 2, Op: spec.NE, Mask: 0xffffffff, Value: uint64(7 * i)})
+		}
+		rule.Return = bpf.RetAllow
+		policy := oneCall([]spec.Rule{rule})
+		program, err := compile.Compile(policy, compile.Options{})
+		if err != nil {
+			t.Fatalf("%d conditions: %v", n, err)
+		}
+		for value := range uint64(7*n + 10) {
+			d := bpf.Data{Arch: policy.Tokens[0].Audit, Nr: 16}
+			d.Args[2] = 1<<32 | value
+			if got, _ := run(t, program, policy.Endian, &d); got != policy.Evaluate(&d) {
+				t.Fatalf("%d conditions: call with %d gets %s, want %s", n, value, got, policy.Evaluate(&d))
+			}
+		}
+	}
+}
+
 func BenchmarkCompile(b *testing.B) {
 	b.Run("docker, x86_64", func(b *testing.B) {
 		benchmark(b, builtin(b, "builtin:docker", nil, "x86_64"))

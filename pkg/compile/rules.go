@@ -107,6 +107,10 @@ type reader struct {
 // after another instead.
 const maxWork = 200_000
 
+// maxConditions bounds the conditions of one rule in a diagram. Those of a
+// profile have six at most: one for each argument.
+const maxConditions = 64
+
 var errTooMuchWork = errors.New("compile: too many combinations of conditions")
 
 func newReader(d *diagrams) *reader {
@@ -124,6 +128,9 @@ func (r *reader) verdict(v *spec.Verdict) (function, error) {
 	terms := make([]term, 0, len(v.Rules))
 	seen := make(map[string]bool)
 	for i := range v.Rules {
+		if len(v.Rules[i].Conditions) > maxConditions {
+			return 0, errTooMuchWork
+		}
 		t, possible := newTerm(&v.Rules[i])
 		if !possible {
 			continue
