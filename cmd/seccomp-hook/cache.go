@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -91,6 +90,7 @@ func (c *cacheOptions) print(cmd *cobra.Command) error {
 	if c.summary {
 		return summarise(cmd.OutOrStdout(), cache, programs)
 	}
+	tell(cmd, pointerWarnings(programs))
 	_, err = cache.WriteTo(cmd.OutOrStdout())
 	return err
 }
@@ -210,8 +210,8 @@ func kernelFor(version string, native *arch.Arch) (precompute.Kernel, error) {
 }
 
 // summarise writes one line for each table, "x86_64 ALLOW 322 FILTER 148", and
-// one for each filter that looks at the instruction pointer: no call that it
-// does that for is ever cached.
+// one for each filter that looks at the instruction pointer, with what that
+// costs.
 func summarise(w io.Writer, cache precompute.Cache, programs []bpf.Program) error {
 	for _, t := range cache.Tables {
 		if _, err := fmt.Fprintf(w, "%s ALLOW %d FILTER %d\n", t.Name, t.Count(), t.Size-t.Count()); err != nil {
@@ -219,15 +219,33 @@ func summarise(w io.Writer, cache precompute.Cache, programs []bpf.Program) erro
 		}
 	}
 	for i, p := range programs {
-		at := slices.IndexFunc(p, func(in bpf.Instruction) bool {
-			return in.Code == bpf.LD|bpf.W|bpf.ABS && in.K >= bpf.OffIP && in.K < bpf.OffArgs
-		})
+		at := precompute.PointerLoad(p)
 		if at < 0 {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "filter %d looks at the instruction pointer (instruction %d)\n", i, at); err != nil {
+		line := fmt.Sprintf("filter %d looks at the instruction pointer (instruction %d), not cached for that:", i, at)
+		for _, t := range cache.Tables {
+			table, err := precompute.NewTable(p, t.Token)
+			if err != nil {
+				return fmt.Errorf("filter %d: %w", i, err)
+			}
+			line += fmt.Sprintf(" %s %d", t.Name, table.Pointed(0, uint32(t.Size-1)).Count())
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// pointerWarnings returns a warning for each program that looks at the
+// instruction pointer.
+func pointerWarnings(programs []bpf.Program) []string {
+	var list []string
+	for i, p := range programs {
+		if at := precompute.PointerLoad(p); at >= 0 {
+			list = append(list, fmt.Sprintf("filter %d looks at the instruction pointer (instruction %d): no call for which it does is ever cached, and a jump into an area that it allows gets past it", i, at))
+		}
+	}
+	return list
 }

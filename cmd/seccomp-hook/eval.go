@@ -36,6 +36,7 @@ number and, after a tab, by name.`,
 			if err != nil {
 				return err
 			}
+			tell(cmd, pointerWarnings(programs))
 			out := bufio.NewWriter(cmd.OutOrStdout())
 			err = evaluate(cmd.InOrStdin(), out, programs)
 			return errors.Join(err, out.Flush())
