@@ -1,0 +1,3 @@
+// Package call measures what a system call costs behind filters: cached, and
+// not cached through programs of growing length. docs/cache.md quotes it.
+package call
