@@ -58,7 +58,6 @@ What was done can be read with "seccomp-hook state ID".
 	flags.StringVar(&o.Profile, "profile", "", "`PROFILE` of this container, whatever its annotations and config.json say")
 	rootFlag(cmd, &o.Root)
 	l.register(cmd)
-	cmd.MarkFlagsMutuallyExclusive("filter", "observe")
 	return cmd
 }
 
