@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -107,7 +108,8 @@ func writeAsm(w io.Writer, f *filter.Filter) error {
 
 func writeC(w io.Writer, f *filter.Filter) error {
 	digest := f.Program.Digest()
-	if _, err := fmt.Fprintf(w, "/* %s: %d instructions, sha256 %x */\nstruct sock_filter filter[] = {\n", f.Profile, len(f.Program), digest); err != nil {
+	profile := strings.ReplaceAll(f.Profile, "*/", "* /") // a file's name must not end the comment
+	if _, err := fmt.Fprintf(w, "/* %s: %d instructions, sha256 %x */\nstruct sock_filter filter[] = {\n", profile, len(f.Program), digest); err != nil {
 		return err
 	}
 	for i, in := range f.Program {

@@ -61,7 +61,7 @@ func TestFormats(t *testing.T) {
 		},
 		Flags:      spec.Flags{Log: true},
 		Listener:   &filter.Listener{Path: "/run/a<b>.sock", Metadata: "m"},
-		Profile:    "p.json",
+		Profile:    "p*/.json",
 		Compiler:   "seccomp-hook 0",
 		Verified:   true,
 		Warnings:   []string{"profile p.json: odd"},

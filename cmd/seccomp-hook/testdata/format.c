@@ -1,4 +1,4 @@
-/* p.json: 7 instructions, sha256 003c63a4c28869e572a90441e9fd0fdaaeca34c711005591a5705cad92c744a8 */
+/* p* /.json: 7 instructions, sha256 003c63a4c28869e572a90441e9fd0fdaaeca34c711005591a5705cad92c744a8 */
 struct sock_filter filter[] = {
 	{ 0x0020,   0,   0, 0x00000004 }, /*    0: a = arch */
 	{ 0x0015,   1,   0, 0xc000003e }, /*    1: if a == 0xc000003e goto +1 else +0 */
