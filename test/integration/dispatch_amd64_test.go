@@ -15,6 +15,7 @@ import (
 
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/install/live"
 	"seccomp-hook/pkg/precompute"
 )
 
@@ -218,5 +219,37 @@ func TestDispatchRuntime(t *testing.T) {
 			t.Errorf("%s: the state is %s", tt.areas, state.Stdout)
 		}
 		must(t, os.RemoveAll(filepath.Join("/run/seccomp-hook", id)))
+	}
+}
+
+// TestDispatchInspect: what the kernel says of a running program is what the
+// state says; a child of it has none.
+func TestDispatchInspect(t *testing.T) {
+	for _, tt := range []struct {
+		verb       string
+		dispatched bool
+	}{{"pause", true}, {"fork", false}} {
+		h := dispatching(t, "text", WithVictim(Probe, "say", "up", tt.verb, "say", "there", "pause"))
+		c := h.Create(Runc(t))
+		c.Start()
+		Eventually(t, "the program", func() bool {
+			return c.Output() == map[bool]string{true: "up\n", false: "up\nthere\n"}[tt.dispatched]
+		})
+		pid := c.PID()
+		if !tt.dispatched {
+			children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+			must(t, err)
+			pid, err = strconv.Atoi(strings.TrimSpace(string(children)))
+			must(t, err)
+		}
+		var in live.Inspection
+		text := MustCommand(t, Product(t, "seccomp-hook"), "inspect", "--root", h.root, "--pid", strconv.Itoa(pid), "--format", "json")
+		must(t, json.Unmarshal([]byte(text.Stdout), &in))
+		area := h.published().Annotations["io.seccomp-hook.dispatch.area"]
+		if len(in.Filters) != 1 || (in.Dispatch != nil) != tt.dispatched || tt.dispatched && (area == "" || *in.Dispatch != live.Dispatch{Area: area}) {
+			t.Errorf("%s: %d filters, dispatch %v, want %s", tt.verb, len(in.Filters), in.Dispatch, area)
+		}
+		c.Kill("KILL")
+		c.Wait()
 	}
 }
