@@ -116,8 +116,8 @@ func (t *Task) Emulate(f EmulationFilter) error {
 func (t *Task) Emulated() bool { return t.emulation != nil }
 
 // Evaluate returns what happens to a call: the emulation filter is asked, and
-// for what it lets pass, the chain. Without an emulation filter it is as fast
-// as Chain.Evaluate.
+// for what it lets pass, the chain. Like Chain.Evaluate it does not allocate,
+// unless the emulation filter does.
 func (t *Task) Evaluate(c *Call) Decision {
 	if t.emulation != nil {
 		r, err := t.emulation.Route(c)
@@ -178,21 +178,22 @@ func (e *AreaError) Error() string {
 // MemoryAreas passes the calls that are made from some areas, and redirects
 // those from elsewhere. A call is made from where it returns to, the address
 // after the system call instruction: that is what the kernel has.
-type MemoryAreas struct{ areas []Area }
+type MemoryAreas struct{ areas areas }
 
 // NewMemoryAreas returns the filter. The areas may come in any order; one that
 // is empty or overlaps another is an *AreaError.
-func NewMemoryAreas(areas ...Area) (*MemoryAreas, error) {
-	sorted, err := sortAreas(areas, func(a Area) Area { return a })
-	if err != nil {
+func NewMemoryAreas(list ...Area) (*MemoryAreas, error) {
+	m := &MemoryAreas{slices.Clone(list)}
+	slices.SortFunc(m.areas, Area.compare)
+	if err := m.areas.check(); err != nil {
 		return nil, err
 	}
-	return &MemoryAreas{sorted}, nil
+	return m, nil
 }
 
 // Route implements EmulationFilter.
 func (m *MemoryAreas) Route(c *Call) (Route, error) {
-	_, found := findArea(m.areas, c.IP, func(a Area) Area { return a })
+	_, found := m.areas.find(c.IP)
 	return Route{Pass: found}, nil
 }
 
@@ -201,24 +202,31 @@ func (m *MemoryAreas) Route(c *Call) (Route, error) {
 // whose call it answers.
 type ABIAreas struct {
 	elsewhere ABI
-	code      []Code
+	areas     areas
+	abis      []ABI // of each area
 }
 
 // NewABIAreas returns the filter; code in no area has the ABI elsewhere. The
 // areas may come in any order; one that is empty or overlaps another is an
 // *AreaError.
 func NewABIAreas(elsewhere ABI, code ...Code) (*ABIAreas, error) {
-	sorted, err := sortAreas(code, func(c Code) Area { return c.Area })
-	if err != nil {
+	a := &ABIAreas{elsewhere: elsewhere}
+	sorted := slices.Clone(code)
+	slices.SortFunc(sorted, func(a, b Code) int { return a.compare(b.Area) })
+	for _, c := range sorted {
+		a.areas = append(a.areas, c.Area)
+		a.abis = append(a.abis, c.ABI)
+	}
+	if err := a.areas.check(); err != nil {
 		return nil, err
 	}
-	return &ABIAreas{elsewhere, sorted}, nil
+	return a, nil
 }
 
 // ABI returns the ABI of the code at an address.
 func (a *ABIAreas) ABI(address uint64) ABI {
-	if i, found := findArea(a.code, address, func(c Code) Area { return c.Area }); found {
-		return a.code[i].ABI
+	if i, found := a.areas.find(address); found {
+		return a.abis[i]
 	}
 	return a.elsewhere
 }
@@ -229,33 +237,36 @@ func (a *ABIAreas) Route(c *Call) (Route, error) {
 	return Route{Pass: abi == ABILinux, Data: uint16(abi)}, nil
 }
 
-// sortAreas returns the list in order of addresses.
-func sortAreas[E any](list []E, area func(E) Area) ([]E, error) {
-	sorted := slices.SortedFunc(slices.Values(list), func(a, b E) int { return cmp.Compare(area(a).Start, area(b).Start) })
-	for i := range sorted {
-		this := area(sorted[i])
-		if this.Start >= this.End {
-			return nil, &AreaError{Area: this}
+// areas are in the order of their addresses, none empty, and none overlaps
+// another.
+type areas []Area
+
+func (a Area) compare(b Area) int { return cmp.Compare(a.Start, b.Start) }
+
+func (s areas) check() error {
+	for i, a := range s {
+		if a.Start >= a.End {
+			return &AreaError{Area: a}
 		}
-		if i > 0 {
-			if before := area(sorted[i-1]); this.Start < before.End {
-				return nil, &AreaError{Area: this, With: &before}
-			}
+		if i > 0 && a.Start < s[i-1].End {
+			return &AreaError{Area: a, With: &s[i-1]}
 		}
 	}
-	return sorted, nil
+	return nil
 }
 
-// findArea returns which area of a sorted list an address is in.
-func findArea[E any](sorted []E, address uint64, area func(E) Area) (int, bool) {
-	return slices.BinarySearchFunc(sorted, address, func(e E, address uint64) int {
-		switch a := area(e); {
-		case a.Contains(address):
-			return 0
-		case a.End <= address:
-			return -1
+// find returns which area an address is in.
+func (s areas) find(address uint64) (int, bool) {
+	lo, hi := 0, len(s) // the area, if any, is in s[lo:hi]
+	for lo < hi {
+		switch mid := int(uint(lo+hi) / 2); {
+		case address < s[mid].Start:
+			hi = mid
+		case address >= s[mid].End:
+			lo = mid + 1
 		default:
-			return 1
+			return mid, true
 		}
-	})
+	}
+	return 0, false
 }

@@ -256,3 +256,26 @@ func TestTaskAllocates(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// BenchmarkTask compares a task with its chain alone, on a constant call.
+func BenchmarkTask(b *testing.B) {
+	c := chain(b, returning(bpf.Errno(7)))
+	plain := precompute.NewTask(c)
+	emulated := task(b, memoryAreas(b, precompute.Area{Start: 0x1000, End: 0x2000}), returning(bpf.Errno(7)))
+	call := from(0x1000)
+	b.Run("chain", func(b *testing.B) {
+		for b.Loop() {
+			c.Evaluate(&call.Data)
+		}
+	})
+	b.Run("task", func(b *testing.B) {
+		for b.Loop() {
+			plain.Evaluate(call)
+		}
+	})
+	b.Run("task with areas", func(b *testing.B) {
+		for b.Loop() {
+			emulated.Evaluate(call)
+		}
+	})
+}
