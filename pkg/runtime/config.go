@@ -90,32 +90,55 @@ func cutRealRuntime(args []string) (realRuntime string, rest []string, err error
 	return args[1], args[2:], nil
 }
 
-// findRuntime returns the absolute path of the real runtime. The runtime must
-// not be this program again: that would never end.
-func findRuntime(name, self string) (string, error) {
+// defaultPath is where the real runtime is looked for when PATH is not set:
+// Podman hands its runtime hardly any environment for some commands (libpod,
+// ConmonOCIRuntime.killContainer).
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// findRuntime returns the absolute path of the real runtime: name, which is
+// looked up on path where it has no slash, or else the first known one on path.
+// The runtime must not be this program again: that would never end.
+func findRuntime(name, path, self string) (string, error) {
+	if path == "" {
+		path = defaultPath
+	}
 	candidates := []string{name}
 	if name == "" {
 		candidates = []string{"runc", "crun"}
 	}
 	for _, candidate := range candidates {
-		path, err := exec.LookPath(candidate)
-		if errors.Is(err, exec.ErrNotFound) {
+		found, err := lookUp(candidate, path)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return "", fmt.Errorf("runtime: real runtime: %w", err)
 		}
-		if path, err = filepath.Abs(path); err != nil {
-			return "", fmt.Errorf("runtime: real runtime: %w", err)
-		}
-		real, err := filepath.EvalSymlinks(path)
+		real, err := filepath.EvalSymlinks(found)
 		if err != nil {
 			return "", fmt.Errorf("runtime: real runtime: %w", err)
 		}
 		if real == self {
-			return "", fmt.Errorf("runtime: real runtime %s is seccomp-hook itself", path)
+			return "", fmt.Errorf("runtime: real runtime %s is seccomp-hook itself", found)
 		}
-		return path, nil
+		return found, nil
 	}
-	return "", fmt.Errorf("runtime: real runtime: none of %s on PATH", strings.Join(candidates, ", "))
+	return "", fmt.Errorf("runtime: real runtime: no %s on PATH (%s)", strings.Join(candidates, " or "), path)
+}
+
+// lookUp is exec.LookPath on a path of the caller's. Where there is no such
+// file the error is fs.ErrNotExist.
+func lookUp(name, path string) (string, error) {
+	if strings.Contains(name, "/") {
+		return filepath.Abs(name)
+	}
+	for _, dir := range filepath.SplitList(path) {
+		if !filepath.IsAbs(dir) {
+			continue // as os/exec, since Go 1.19: what is in the current directory is the caller's
+		}
+		if found, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return found, nil
+		}
+	}
+	return "", fs.ErrNotExist
 }

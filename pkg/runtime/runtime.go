@@ -98,7 +98,7 @@ func (w *wrapper) prepare(args []string) error {
 	if w.self, err = os.Executable(); err != nil {
 		return fmt.Errorf("runtime: %w", err)
 	}
-	w.real, err = findRuntime(w.config.RealRuntime, w.self)
+	w.real, err = findRuntime(w.config.RealRuntime, os.Getenv("PATH"), w.self)
 	return err
 }
 
