@@ -62,6 +62,3 @@ func (r *Result) installed(i *install.Result, took time.Duration) {
 	r.Annotations[filter.AnnotationInstallMode] = string(i.Mode)
 	r.Annotations[filter.AnnotationInstallMicroseconds] = strconv.FormatInt(took.Microseconds(), 10)
 }
-
-// Sweep forgets a few containers that have ended without anybody saying so.
-func Sweep(root string) { sweep(rootOr(root), time.Now()) }

@@ -83,12 +83,9 @@ type installer interface {
 
 func run(ctx context.Context, stdin io.Reader, o Options, start func(pid int) (installer, error)) (*Result, error) {
 	o.Root = rootOr(o.Root)
-	state, err := readState(stdin)
-	if err == nil {
-		err = checkCreating(state)
-	}
+	state, err := ReadState(stdin)
 	if err != nil {
-		return nil, fmt.Errorf("state: %w", err)
+		return nil, err
 	}
 	r := &Result{ID: state.ID, Annotations: map[string]string{}}
 	installed, err := r.run(ctx, state, &o, start)
