@@ -3,7 +3,6 @@ package runtime
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -181,7 +180,7 @@ func (a *attendant) attend() error {
 		err = a.install()
 	}
 	if err != nil {
-		a.answer(err)
+		err = errors.Join(err, a.answer(err))
 	}
 	return err
 }
@@ -285,7 +284,7 @@ func (a *attendant) answer(err error) error {
 	if err != nil {
 		text = answerFailed + err.Error()
 	}
-	_, writeErr := io.WriteString(a.hook, text)
+	_, writeErr := a.hook.WriteString(text)
 	return errors.Join(writeErr, a.hook.Close())
 }
 

@@ -37,12 +37,18 @@ func Start(path string, argv, env []string, files ...int) error {
 		return err
 	}
 	// Above the descriptors that they become.
-	moved := make([]int, len(files))
-	for i, fd := range files {
-		if moved[i], err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, FirstFile+len(files)); err != nil {
+	moved := make([]int, 0, len(files))
+	defer func() {
+		for _, fd := range moved {
+			unix.Close(fd)
+		}
+	}()
+	for _, fd := range files {
+		duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, FirstFile+len(files))
+		if err != nil {
 			return os.NewSyscallError("fcntl", err)
 		}
-		defer unix.Close(moved[i])
+		moved = append(moved, duplicate)
 	}
 
 	// No signal may reach a fork: its Go runtime has no other thread. The
