@@ -42,33 +42,38 @@ func announceTo(args []string) error {
 	if err != nil {
 		return fmt.Errorf("announce: state: %w", err)
 	}
+	answer, err := ask(args[0], state)
+	switch {
+	case err != nil:
+		return errors.Join(fmt.Errorf("announce: the attendant has ended: %w", err), standFor(args[0], state))
+	case answer == "":
+		return errors.Join(errors.New("announce: the attendant has ended without an answer"), standFor(args[0], state))
+	case answer != answerDone:
+		return errors.New(strings.TrimPrefix(answer, answerFailed))
+	}
+	return nil
+}
+
+// ask hands the state to the attendant and returns its answer.
+func ask(socket string, state []byte) (answer string, err error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	// The directory of the socket is root's alone, so is whoever answers.
-	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: args[0]}); err != nil {
-		unix.Close(fd)
-		return fmt.Errorf("announce: the attendant is not there any more: %w", errors.Join(err, standFor(args[0], state)))
+		return "", os.NewSyscallError("socket", err)
 	}
 	attendant := os.NewFile(uintptr(fd), "attendant")
 	defer attendant.Close()
+	// The directory of the socket is root's alone, so is whoever answers.
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: socket}); err != nil {
+		return "", os.NewSyscallError("connect", err)
+	}
 	if _, err := attendant.Write(state); err != nil {
-		return fmt.Errorf("announce: %w", err)
+		return "", err
 	}
 	if err := unix.Shutdown(fd, unix.SHUT_WR); err != nil {
-		return os.NewSyscallError("shutdown", err)
+		return "", os.NewSyscallError("shutdown", err)
 	}
-	answer, err := io.ReadAll(attendant)
-	switch {
-	case err != nil:
-		return fmt.Errorf("announce: %w", err)
-	case len(answer) == 0:
-		return errors.Join(errors.New("announce: the attendant has ended without an answer"), standFor(args[0], state))
-	case string(answer) != answerDone:
-		return errors.New(strings.TrimPrefix(string(answer), answerFailed))
-	}
-	return nil
+	text, err := io.ReadAll(attendant)
+	return string(text), err
 }
 
 // standFor does for a dead attendant what it has left undone: its socket goes,
