@@ -149,21 +149,22 @@ type strike struct {
 	signal unix.Signal
 	// kills says whom to kill while it is stopped; it is continued then.
 	kills func(s *stage, stopped int) []int
+	ours  bool // a process of the product's is killed
 }
 
 // The first one finds out whether a step is passed.
 var strikes = []strike{
-	{"stopped and continued", unix.SIGSTOP, func(*stage, int) []int { return nil }},
-	{"killed", unix.SIGKILL, nil},
-	{"stopped, the runtime killed, continued", unix.SIGSTOP, func(s *stage, _ int) []int { return []int{int(s.runtime.Load())} }},
+	{"stopped and continued", unix.SIGSTOP, func(*stage, int) []int { return nil }, false},
+	{"killed", unix.SIGKILL, nil, true},
+	{"stopped, the runtime killed, continued", unix.SIGSTOP, func(s *stage, _ int) []int { return []int{int(s.runtime.Load())} }, false},
 	{"stopped, the hook killed, continued", unix.SIGSTOP, func(s *stage, stopped int) []int {
 		hook, _ := s.children()
 		return slices.DeleteFunc(hook, func(pid int) bool { return pid == stopped })
-	}},
+	}, true},
 	{"stopped, init killed, continued", unix.SIGSTOP, func(s *stage, _ int) []int {
 		_, init := s.children()
 		return init
-	}},
+	}, false},
 }
 
 // stage is where the starts of one door under one runtime take place, one after
@@ -292,7 +293,7 @@ func (s *stage) start(where step, how strike) (outcome string, reached bool) {
 		must(s.t, err)
 	}
 	run := s.run(fault)
-	struck, reached := s.strike(run, mark, how)
+	struck, reached := s.strike(run, mark, where, how)
 	result := <-run.done
 	said := result.Stdout
 	name := fmt.Sprintf("%s at %q (%s)", how.name, where.name, mark)
@@ -313,16 +314,15 @@ func (s *stage) start(where step, how strike) (outcome string, reached bool) {
 		s.t.Errorf("%s: nobody was killed, and the start fails: %s", name, result)
 	case outcome == notStarted && result.Code == 0:
 		s.t.Errorf("%s: the program did not start, and the runtime does not say so", name)
-	case outcome == notStarted && result.Code < 128 && !telling.MatchString(result.Stderr):
+	case outcome == notStarted && how.ours && !telling.MatchString(result.Stderr) && result.Code < 128:
 		s.t.Errorf("%s: the error does not say what happened: %s", name, result)
 	}
 	s.cleanUp(name, mark, how)
 	return outcome, reached
 }
 
-// telling matches errors that tell of somebody's death; some are the runtime's
-// own, about its init.
-var telling = regexp.MustCompile(`installer|attendant|follower|ended|killed|signal|exit status|EOF|closed|reset|broken pipe|no such process`)
+// telling matches errors that tell of the death of a process of ours.
+var telling = regexp.MustCompile(`installer|attendant|follower|ended|killed|signal|exit status|EOF|closed|reset|broken pipe`)
 
 // exitCode is what the first command ends with where all went well.
 func (s *stage) exitCode() int {
@@ -388,33 +388,47 @@ func (s *stage) wait(cmd *exec.Cmd, first bool) int {
 }
 
 // strike waits until a process has stopped itself, and strikes; it gives up when
-// the start is over. It reports whether anybody was killed, and whether the step
-// was reached.
-func (s *stage) strike(r *running, mark string, how strike) (struck, reached bool) {
+// the start is over and none of its processes is left. It reports whether
+// anybody was killed, and whether the step was reached.
+func (s *stage) strike(r *running, mark string, where step, how strike) (struck, reached bool) {
 	if how.signal != unix.SIGSTOP {
 		<-r.over
 		return false, false
 	}
+	states := "T"
+	if s.stays && where == becomes {
+		states = "Tt" // the follower's tracee by then
+	}
+	var deadline time.Time
 	for {
-		select {
-		case <-r.over:
-			return struck, reached
-		case <-time.After(2 * time.Millisecond): // there is no event for a stop of somebody else's child
-		}
-		for _, stopped := range stoppedOf(mark) {
+		for _, stopped := range stoppedOf(mark, states) {
 			reached = true
 			for _, pid := range how.kills(s, stopped) {
 				struck = unix.Kill(pid, unix.SIGKILL) == nil || struck
 			}
 			_ = unix.Kill(stopped, unix.SIGCONT) // it may be among the killed
 		}
+		select {
+		case <-r.over:
+			if deadline.IsZero() {
+				deadline = time.Now().Add(graceful)
+			}
+			if time.Now().After(deadline) || len(processesOf([]string{mark})) == 0 {
+				return struck, reached
+			}
+		case <-time.After(2 * time.Millisecond): // there is no event for a stop of somebody else's child
+		}
 	}
 }
 
-// stoppedOf returns the stopped processes with this mark in their environment.
-func stoppedOf(mark string) (found []int) {
+// becomes is the one step of a process that is traced.
+var becomes = runtimeSteps(runtime.StepBecome)[0]
+
+// stoppedOf returns the processes with this mark in their environment that are
+// in one of the states.
+func stoppedOf(mark, states string) (found []int) {
 	for _, p := range processes() {
-		if p.state != 'T' {
+		if !strings.ContainsRune(states, rune(p.state)) {
 			continue
 		}
 		environ, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.pid), "environ"))
@@ -451,7 +465,11 @@ func (s *stage) cleanUp(name, mark string, how strike) {
 	} else {
 		_ = s.c.command("delete", "--force", s.c.ID).Run() // there may be none
 	}
-	for _, p := range processesOf([]string{mark}) {
+	names := []string{mark}
+	if !s.stays {
+		names = append(names, s.c.ID) // the cgroup's: an init whose runtime was killed
+	}
+	for _, p := range processesOf(names) {
 		if !waitExit(p.pid, graceful) {
 			s.t.Errorf("%s: leaked process %s", name, p)
 		}
@@ -468,7 +486,7 @@ func (s *stage) cleanUp(name, mark string, how strike) {
 	for _, path := range left {
 		s.t.Errorf("%s: left behind %s", name, path)
 	}
-	if strings.Contains(how.name, "runtime killed") || how.signal == unix.SIGKILL {
+	if !s.stays && (how.signal == unix.SIGKILL || strings.Contains(how.name, "runtime killed")) {
 		// What a killed runtime leaves natively.
 		for _, cgroup := range cgroupsOf(s.c.ID) {
 			_ = os.Remove(cgroup)
