@@ -4,12 +4,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
 	runcmanager "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
 	"github.com/containerd/containerd/v2/pkg/shim"
 	runc "github.com/containerd/go-runc"
+
+	"seccomp-hook/pkg/hook"
 )
 
 // manager is the runc shim's manager, which speaks to older daemons as well.
@@ -74,5 +77,6 @@ func (m *manager) Stop(ctx context.Context, id string) (shim.StopStatus, error) 
 	if front, err := findFront(); err == nil {
 		runc.Monitor = &monitor{ProcessMonitor: runc.Monitor, front: front}
 	}
-	return m.Manager.Stop(ctx, id)
+	status, err := m.Manager.Stop(ctx, id)
+	return status, errors.Join(err, forget(hook.DefaultRoot, id))
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/containerd/plugin/registry"
 	"github.com/containerd/ttrpc"
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/hook"
 )
 
 // registerTaskService makes the task service known to shim.Run, as the runc
@@ -88,7 +90,11 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 	}
 	response, err := s.TTRPCTaskService.Create(ctx, r)
 	if err != nil {
-		log.G(ctx).WithField("container", r.ID).WithError(err).Error("seccomp: create failed")
+		logger := log.G(ctx).WithField("container", r.ID)
+		logger.WithError(err).Error("seccomp: create failed")
+		if err := forget(hook.DefaultRoot, r.ID); err != nil {
+			logger.WithError(err).Warn("seccomp: the published state stays")
+		}
 		return nil, classify(err)
 	}
 	attached, err := inspect(r.ID, int(response.Pid), asked)

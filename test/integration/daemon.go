@@ -116,9 +116,9 @@ func StartDaemon(t testing.TB, v DaemonVersion, options ...DaemonOption) *Daemon
 			d.Remove(id)
 		}
 		d.Stop(syscall.SIGTERM)
-		// ctr puts containers below a cgroup of the namespace, which nothing
+		// A namespace has a cgroup and a folder of the runtime's, which nothing
 		// takes away.
-		for _, dir := range cgroupsOf(d.Namespace) {
+		for _, dir := range append(cgroupsOf(d.Namespace), d.StateRoot()) {
 			_ = os.Remove(dir) // one that is not empty is a leak
 		}
 	})
