@@ -72,6 +72,7 @@ test: ## Run all tests, from a clean clone to the last engine (root)
 .PHONY: integration
 integration: tools build ## Run the tests against real runtimes and the running kernel (root)
 	go test -count 1 -timeout 30m -tags integration -skip '^(TestEngine|TestRuncSuite)' ./test/...
+	go -C test/kubernetes test -count 1 -timeout 10m -tags integration ./...
 
 .PHONY: test-runc
 test-runc: tools build ## Run runc's own test suite against seccomp-runc (root)

@@ -3,5 +3,8 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-bin/tools/golangci-lint run ./...
-shellcheck hack/*.sh .ci/run
+root=$PWD
+for module in . cmd/shim test/kubernetes; do
+	(cd "$module" && "$root/bin/tools/golangci-lint" run ./...)
+done
+shellcheck hack/*.sh hack/deploy/*.sh .ci/run

@@ -75,7 +75,9 @@ CGO_ENABLED=1 tests race -race "${concurrent[@]}"
 mapfile -t compared < <(grep --recursive --files-with-matches --include='*.go' '^//go:build.*libseccomp' cmd pkg test | xargs dirname | sort --unique | sed 's,^,./,')
 CGO_ENABLED=1 tests libseccomp -tags libseccomp,integration -count 1 "${compared[@]}"
 check demo hack/demo.sh
+check "demo of containerd" hack/demo-containerd.sh
 tests integration -tags integration -timeout 30m -count 1 ./test/...
+check "Kubernetes' CRI" go -C test/kubernetes test -tags integration -timeout 10m -count 1 ./...
 
 title result
 if [ "$failed" -gt 0 ]; then

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -55,26 +56,16 @@ func TestClassify(t *testing.T) {
 		"OCI runtime create failed: runc create failed: error running hook: stderr: seccomp-hook: install: seize": errdefs.ErrFailedPrecondition,
 		"OCI runtime create failed: runc create failed: exec: \"x\": executable file not found in $PATH":          nil,
 	} {
-		err := classify(errorText(text))
+		given := errors.New(text)
+		err := classify(given)
 		if want == nil {
-			if err != errorText(text) {
+			if !errors.Is(err, given) {
 				t.Errorf("%s: %v", text, err)
 			}
 			continue
 		}
-		if got := errgrpc.ToNative(err); !strings.Contains(got.Error(), text) || !is(got, want) {
+		if got := errgrpc.ToNative(err); !strings.Contains(got.Error(), text) || !errors.Is(got, want) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-}
-
-type errorText string
-
-func (e errorText) Error() string { return string(e) }
-
-func is(err, want error) bool {
-	if want == errdefs.ErrInvalidArgument {
-		return errdefs.IsInvalidArgument(err)
-	}
-	return errdefs.IsFailedPrecondition(err)
 }

@@ -65,7 +65,10 @@ func newService(ctx context.Context, publisher shim.Publisher, stop shutdown.Ser
 	return &service{inner}, nil
 }
 
-// RegisterTTRPC offers the service to the daemon.
+// RegisterTTRPC offers the service to the daemon. It cannot fail; shim.TTRPCService
+// has it so.
+//
+//nolint:unparam // an interface's method
 func (s *service) RegisterTTRPC(server *ttrpc.Server) error {
 	taskapi.RegisterTTRPCTaskService(server, s)
 	server.RegisterService(taskV2Name, taskV2(s))
