@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,7 +38,10 @@ type order struct {
 	// Foreground: the runtime stays until the container has ended, and deletes
 	// it then.
 	Foreground bool
-	Dispatch   string // install.Areas, "" for none
+	// Report tells of a failed installation where the runtime does not: crun
+	// does not pass on what its hooks say.
+	Report   reporter
+	Dispatch string // install.Areas, "" for none
 
 	Filter *filter.Filter `json:"-"`
 }
@@ -144,10 +145,9 @@ func attend() int {
 // attendant is the process that stands by a runtime.
 type attendant struct {
 	order
-	dir     *os.File
-	runtime int // process id, 0 once it has ended
-	socket  string
-	hook    *os.File // the connection
+	dir    *os.File
+	socket string
+	hook   *os.File // the connection
 }
 
 // read reads the order.
@@ -162,9 +162,6 @@ func (a *attendant) read() error {
 		return os.NewSyscallError("getsockname", err)
 	}
 	a.socket = name.(*unix.SockaddrUnix).Name
-	if a.runtime, err = strconv.Atoi(filepath.Base(a.socket)); err != nil {
-		return err
-	}
 	return a.order.Filter.UnmarshalBinary(a.Encoded)
 }
 
@@ -180,6 +177,7 @@ func (a *attendant) attend() error {
 		err = a.install()
 	}
 	if err != nil {
+		a.Report.log("error", "seccomp-hook: "+err.Error())
 		err = errors.Join(err, a.answer(err))
 	}
 	return err

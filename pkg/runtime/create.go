@@ -55,6 +55,9 @@ func (w *wrapper) create() error {
 		Foreground:      w.Command == "run" && !w.Keep,
 		Dispatch:        dispatch,
 	}
+	if w.kind() == crunKind {
+		o.Report = w.reporter()
+	}
 	o.StandIn = config.Apply(bundle.Edit{
 		RemoveSeccomp: true,
 		Hooks:         []bundle.Hook{{Stage: bundle.CreateRuntime, Hook: w.announcement()}},
