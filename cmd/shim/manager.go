@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	runcmanager "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
 	"github.com/containerd/containerd/v2/pkg/shim"
@@ -30,6 +31,11 @@ const maxVersionEnv = "MAX_SHIM_VERSION"
 // other shims (Kata Containers, gVisor) speak; see taskV2.
 const protocolVersion = 2
 
+// addressFile is where daemons before 2.0 look for the address of a container's
+// shim, in the bundle. All daemons leave the socket of a shim that was killed
+// where it is; with this file Stop can take it away.
+const addressFile = "address"
+
 // Start starts the shim's server, or finds the one of the container's group.
 func (m *manager) Start(ctx context.Context, id string, opts shim.StartOpts) (shim.BootstrapParams, error) {
 	if err := convertInput(); err != nil {
@@ -40,8 +46,7 @@ func (m *manager) Start(ctx context.Context, id string, opts shim.StartOpts) (sh
 		return params, err
 	}
 	params.Version = protocolVersion
-	// Daemons before 2.0 find the server by this file when they start again.
-	if err := os.WriteFile("address", []byte(params.Address), 0o600); err != nil {
+	if err := os.WriteFile(addressFile, []byte(params.Address), 0o600); err != nil {
 		return params, fmt.Errorf("write the shim's address: %w", err)
 	}
 	if os.Getenv(maxVersionEnv) == "" {
@@ -75,8 +80,15 @@ func convertInput() error {
 // the runtime deletes it alone.
 func (m *manager) Stop(ctx context.Context, id string) (shim.StopStatus, error) {
 	if front, err := findFront(); err == nil {
-		runc.Monitor = &monitor{ProcessMonitor: runc.Monitor, front: front}
+		runc.Monitor = newMonitor(runc.Monitor, front)
 	}
+	// containerd removes the bundle afterwards.
+	address, addressErr := shim.ReadAddress(filepath.Join("..", id, addressFile))
 	status, err := m.Manager.Stop(ctx, id)
+	if addressErr == nil && !shim.CanConnect(address) { // else it still serves others of its group
+		if gone := shim.RemoveSocket(address); !errors.Is(gone, os.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
 	return status, errors.Join(err, forget(hook.DefaultRoot, id))
 }

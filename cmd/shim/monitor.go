@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 
 	runc "github.com/containerd/go-runc"
 
@@ -30,6 +31,32 @@ var fronted = map[string]bool{"create": true, "run": true, "exec": true, "delete
 type monitor struct {
 	runc.ProcessMonitor
 	front string // path of the front
+
+	mu sync.Mutex
+	// plain are the containers that got no filter: the front has no part in
+	// them any more.
+	plain map[string]bool
+}
+
+func newMonitor(inner runc.ProcessMonitor, front string) *monitor {
+	return &monitor{ProcessMonitor: inner, front: front, plain: map[string]bool{}}
+}
+
+// setPlain notes that a container got no filter, or that it is gone.
+func (m *monitor) setPlain(id string, plain bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if plain {
+		m.plain[id] = true
+	} else {
+		delete(m.plain, id)
+	}
+}
+
+func (m *monitor) isPlain(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.plain[id]
 }
 
 // Start starts a command.
@@ -52,7 +79,7 @@ func (m *monitor) StartLocked(c *exec.Cmd) (chan runc.Exit, error) {
 // create …".
 func (m *monitor) putFront(c *exec.Cmd) error {
 	invocation, err := runtime.ParseArgs(c.Args[1:])
-	if err != nil || !fronted[invocation.Command] {
+	if err != nil || !fronted[invocation.Command] || m.isPlain(invocation.ID) {
 		return err // of a command line that the runtime could not read either
 	}
 	if c.Err != nil {

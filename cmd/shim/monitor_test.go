@@ -48,7 +48,7 @@ func TestMonitor(t *testing.T) {
 			for name, start := range starts {
 				var inner recorder
 				c := exec.Command(args[0], args[1:]...)
-				if _, err := start(&monitor{&inner, "/usr/bin/seccomp-runc"}, c); err != nil {
+				if _, err := start(newMonitor(&inner, "/usr/bin/seccomp-runc"), c); err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
 				wantPath, wantArgs := "/bin/true", args
@@ -70,12 +70,32 @@ func TestMonitorRefuses(t *testing.T) {
 		"a flag's value": exec.Command("/bin/true", "create", "id", "--bundle"),
 	} {
 		var inner recorder
-		_, err := (&monitor{&inner, "/front"}).Start(c)
+		_, err := newMonitor(&inner, "/front").Start(c)
 		if err == nil || inner.started != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if name == "no runtime" && !errors.Is(err, exec.ErrNotFound) {
 			t.Error(err)
+		}
+	}
+}
+
+// A container without a filter is the runtime's alone, until there is another
+// one of its name.
+func TestMonitorPlain(t *testing.T) {
+	var inner recorder
+	m := newMonitor(&inner, "/front")
+	path := func() string {
+		c := exec.Command("/bin/true", "exec", "--process", "/p", "id")
+		if _, err := m.Start(c); err != nil {
+			t.Fatal(err)
+		}
+		return inner.started.Path
+	}
+	for _, plain := range []bool{false, true, false} {
+		m.setPlain("id", plain)
+		if got := path(); (got == "/bin/true") != plain {
+			t.Errorf("plain %v: started %s", plain, got)
 		}
 	}
 }

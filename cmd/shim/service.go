@@ -49,7 +49,10 @@ func registerTaskService() {
 // service is the runc shim's task service with the filter step. The step itself
 // is the front's, which monitor puts before the runtime; here its outcome is
 // checked and told.
-type service struct{ taskapi.TTRPCTaskService }
+type service struct {
+	taskapi.TTRPCTaskService
+	monitor *monitor
+}
 
 func newService(ctx context.Context, publisher shim.Publisher, stop shutdown.Service) (*service, error) {
 	inner, err := task.NewTaskService(ctx, publisher, stop)
@@ -61,8 +64,9 @@ func newService(ctx context.Context, publisher shim.Publisher, stop shutdown.Ser
 		return nil, err
 	}
 	// NewTaskService has set the one that knows the shim's children.
-	runc.Monitor = &monitor{ProcessMonitor: runc.Monitor, front: front}
-	return &service{inner}, nil
+	m := newMonitor(runc.Monitor, front)
+	runc.Monitor = m
+	return &service{inner, m}, nil
 }
 
 // RegisterTTRPC offers the service to the daemon. It cannot fail; shim.TTRPCService
@@ -107,7 +111,17 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 		return nil, errgrpc.ToGRPCf(errdefs.ErrInternal, "seccomp: container %s: check the filter: %v", r.ID, err)
 	}
 	attached.log(ctx, r.ID, time.Since(begin))
+	s.monitor.setPlain(r.ID, attached.annotations == nil)
 	return response, nil
+}
+
+// Delete deletes a container or an exec'd process.
+func (s *service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
+	response, err := s.TTRPCTaskService.Delete(ctx, r)
+	if err == nil && r.ExecID == "" {
+		s.monitor.setPlain(r.ID, false)
+	}
+	return response, err
 }
 
 // discard deletes a container that must not be started.

@@ -57,7 +57,7 @@ func run(out io.Writer, repository string, rounds int, only string) (err error) 
 			return err
 		}
 	}
-	return nil
+	return s.shims(out, rounds, only)
 }
 
 // compare prints the tables of one runtime.
