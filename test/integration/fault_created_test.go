@@ -100,12 +100,14 @@ func TestFaultStartedLate(t *testing.T) {
 	})
 }
 
-// heldThread reports whether a thread of a process is stopped for its tracer.
+// heldThread reports whether a thread of a process waits for its tracer: stopped,
+// or, killed by the exec of another one, until the tracer has reaped it, for
+// which that exec waits in turn (fs/exec.c, de_thread).
 func heldThread(pid int) bool {
 	tasks, _ := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task/*/stat"))
 	for _, task := range tasks {
 		text, _ := os.ReadFile(task)
-		if _, fields, ok := strings.Cut(string(text), ") "); ok && strings.HasPrefix(fields, "t") {
+		if _, fields, ok := strings.Cut(string(text), ") "); ok && strings.ContainsAny(fields[:1], "tZ") {
 			return true
 		}
 	}
