@@ -85,6 +85,9 @@ func (m *monitor) putFront(c *exec.Cmd) error {
 	if c.Err != nil {
 		return c.Err // the runtime was not found; as exec.Cmd would have said
 	}
+	if invocation.Command == "delete" && !executable(m.front) {
+		return nil // it has been uninstalled; containers must still go
+	}
 	real, err := filepath.Abs(c.Path)
 	if err != nil {
 		return fmt.Errorf("runtime %s: %w", c.Path, err)
@@ -99,8 +102,7 @@ func (m *monitor) putFront(c *exec.Cmd) error {
 func findFront() (string, error) {
 	self, err := os.Executable()
 	if err == nil {
-		beside := filepath.Join(filepath.Dir(self), frontName)
-		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		if beside := filepath.Join(filepath.Dir(self), frontName); executable(beside) {
 			return beside, nil
 		}
 	}
@@ -112,4 +114,9 @@ func findFront() (string, error) {
 		return "", fmt.Errorf("%s: neither beside %s nor on PATH: %w", frontName, self, err)
 	}
 	return path, nil
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }

@@ -4,7 +4,9 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +28,10 @@ func (r *recorder) Start(c *exec.Cmd) (chan runc.Exit, error) {
 func (r *recorder) StartLocked(c *exec.Cmd) (chan runc.Exit, error) { return r.Start(c) }
 
 func TestMonitor(t *testing.T) {
+	front := filepath.Join(t.TempDir(), frontName)
+	if err := os.WriteFile(front, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	global := []string{"--root", "/run/containerd/runc/ns", "--log", "/b/log.json", "--log-format", "json", "--systemd-cgroup"}
 	for _, tc := range []struct {
 		args    string
@@ -48,12 +54,12 @@ func TestMonitor(t *testing.T) {
 			for name, start := range starts {
 				var inner recorder
 				c := exec.Command(args[0], args[1:]...)
-				if _, err := start(newMonitor(&inner, "/usr/bin/seccomp-runc"), c); err != nil {
+				if _, err := start(newMonitor(&inner, front), c); err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
 				wantPath, wantArgs := "/bin/true", args
 				if tc.fronted {
-					wantPath = "/usr/bin/seccomp-runc"
+					wantPath = front
 					wantArgs = slices.Concat([]string{wantPath, "--real-runtime", "/bin/true"}, args[1:])
 				}
 				if inner.started != c || c.Path != wantPath || !slices.Equal(c.Args, wantArgs) {
@@ -96,6 +102,18 @@ func TestMonitorPlain(t *testing.T) {
 		m.setPlain("id", plain)
 		if got := path(); (got == "/bin/true") != plain {
 			t.Errorf("plain %v: started %s", plain, got)
+		}
+	}
+}
+
+// Where the front has been uninstalled, containers can be deleted, and nothing
+// else.
+func TestMonitorUninstalled(t *testing.T) {
+	for command, want := range map[string]string{"delete": "/bin/true", "exec": "/nonexistent/front", "create": "/nonexistent/front"} {
+		var inner recorder
+		c := exec.Command("/bin/true", command, "id")
+		if _, err := newMonitor(&inner, "/nonexistent/front").Start(c); err != nil || c.Path != want {
+			t.Errorf("%s: %s, %v", command, c.Path, err)
 		}
 	}
 }
