@@ -255,3 +255,26 @@ func TestContainerdTerminal(t *testing.T) {
 		t.Error(r)
 	}
 }
+
+// TestContainerdDropIn: each daemon takes the configuration of hack/deploy as a
+// file that its own imports.
+func TestContainerdDropIn(t *testing.T) {
+	for _, v := range Daemons(t) {
+		for version, name := range map[int]string{2: "containerd-1.toml", 3: "containerd.toml"} {
+			if version > v.config {
+				continue
+			}
+			t.Run(v.Name+"/"+name, func(t *testing.T) {
+				file := filepath.Join(t.TempDir(), "config.toml")
+				text := fmt.Sprintf("version = %d\nimports = [%q]\n", version, filepath.Join(Root(t), "hack/deploy", name))
+				must(t, os.WriteFile(file, []byte(text), 0o644))
+				r := MustCommand(t, v.containerd, "--config", file, "config", "dump")
+				for _, want := range []string{"runtimes.seccomp]", "runtimes.seccomp.options]", ShimType, "SystemdCgroup = true"} {
+					if !strings.Contains(r.Stdout, want) {
+						t.Errorf("no %s in %s", want, r)
+					}
+				}
+			})
+		}
+	}
+}
