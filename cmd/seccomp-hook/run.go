@@ -114,6 +114,7 @@ builtin:containerd.
 		hookCommand("prestart", "Install the filter into a container, as prestart hook"),
 		hookCommand("createRuntime", "Install the filter into a container, as createRuntime hook"),
 		poststopCommand(),
+		runtimeCommand(),
 		stateCommand(),
 		compileCommand(),
 		evalCommand(),

@@ -36,12 +36,6 @@ type Config struct {
 	DefaultProfile string `toml:"default_profile"`
 	// ProfileDirs are the directories that annotations may name profiles in.
 	ProfileDirs []string `toml:"profile_dirs"`
-	// Log is the file that the hook appends to. Empty: stderr.
-	Log string `toml:"log"`
-	// LogFormat is "text" or "json".
-	LogFormat string `toml:"log_format"`
-	// LogLevel is a level of logrus.
-	LogLevel string `toml:"log_level"`
 }
 
 // LoadConfig reads the configuration file and the environment. A file that is
