@@ -190,6 +190,12 @@ func (s *scene) execs(out io.Writer, name string, r ociRuntime, rounds int) (err
 		return err
 	}
 	c := &comparison{name: name}
+	var ends []func() error
+	defer func() {
+		for _, end := range ends {
+			err = errors.Join(err, end())
+		}
+	}()
 	for _, w := range []struct {
 		name    string
 		runtime ociRuntime
@@ -203,7 +209,7 @@ func (s *scene) execs(out io.Writer, name string, r ociRuntime, rounds int) (err
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, end()) }()
+		ends = append(ends, end)
 		c.ways = append(c.ways, way{name: w.name, once: s.exec(w.runtime, id)})
 	}
 	return c.report(out, rounds)
