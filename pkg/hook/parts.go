@@ -40,15 +40,8 @@ func Finish(root string, state *specs.State, f *filter.Filter, annotations map[s
 		// It is the agent's alone: calls fail when that has closed it.
 		installed.Listener.Close()
 	}
-	dir := filepath.Join(rootOr(root), state.ID)
-	if err == nil {
-		err = os.MkdirAll(dir, 0o700) // the root is there: the store is in it
-	}
 	if err == nil {
 		err = r.publish(rootOr(root), state, f)
-	}
-	if err == nil {
-		err = publishInit(dir, state.Pid)
 	}
 	if err != nil {
 		_ = Remove(root, state.ID) // err counts
@@ -61,4 +54,14 @@ func Finish(root string, state *specs.State, f *filter.Filter, annotations map[s
 func (r *Result) installed(i *install.Result, took time.Duration) {
 	r.Annotations[filter.AnnotationInstallMode] = string(i.Mode)
 	r.Annotations[filter.AnnotationInstallMicroseconds] = strconv.FormatInt(took.Microseconds(), 10)
+}
+
+// Published reports whether something is published of a container, or of an
+// earlier one with its id.
+func Published(root, id string) bool {
+	if checkID(id) != nil {
+		return false
+	}
+	_, err := os.Lstat(filepath.Join(rootOr(root), id))
+	return err == nil
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -169,7 +171,10 @@ func (a *attendant) attend() error {
 	at(StepAwait)
 	err := a.await()
 	at(StepGiveBack)
-	err = errors.Join(err, os.Remove(a.socket), a.giveBack())
+	if removed := os.Remove(a.socket); !errors.Is(removed, fs.ErrNotExist) { // or swept
+		err = errors.Join(err, removed)
+	}
+	err = errors.Join(err, a.giveBack())
 	if a.hook == nil {
 		return err // the runtime has ended
 	}
@@ -263,6 +268,7 @@ func (a *attendant) install() error {
 		return nil
 	})
 	at(StepLeave)
+	sweepSockets()
 	if a.Foreground && err == nil {
 		err = a.awaitEnd()
 	}
@@ -284,6 +290,21 @@ func (a *attendant) answer(err error) error {
 	}
 	_, writeErr := a.hook.WriteString(text)
 	return errors.Join(writeErr, a.hook.Close())
+}
+
+// sweepSockets removes the sockets of attendants that were killed. Each has the
+// name of a process, whose attendant cannot be there any more once it has
+// ended, but for the moment in which the attendant itself removes it.
+func sweepSockets() {
+	entries, err := os.ReadDir(attendantDir)
+	if err != nil {
+		return // the next one sweeps
+	}
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && unix.Kill(pid, 0) == unix.ESRCH {
+			_ = os.Remove(filepath.Join(attendantDir, e.Name())) // or the next one does
+		}
+	}
 }
 
 // awaitEnd waits for the end of the runtime.

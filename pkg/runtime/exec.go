@@ -25,6 +25,14 @@ func (w *wrapper) exec() error {
 		return nil // as in create
 	}
 	at(StepIdentify)
+	// A follower takes longer to get ready than all that it is needed for.
+	if hook.Published("", w.ID) {
+		var err error
+		if w.follower, err = install.StartFollower(install.Command{}); err != nil {
+			return fmt.Errorf("runtime: exec in container %s: %w", w.ID, err)
+		}
+		defer w.dismiss()
+	}
 	c, err := w.findContainer()
 	if err != nil {
 		return err
@@ -85,11 +93,11 @@ func (w *wrapper) follow(c *container, f *filter.Filter) error {
 	r := install.ExecRequest{Filter: installable, Container: c.init.PID}
 	if f.Listener != nil {
 		err = w.escorted(c, f, r)
-	} else if err = follow(r); errors.Is(err, install.ErrSuspend) {
+	} else if err = w.followed(r); errors.Is(err, install.ErrSuspend) {
 		// noNewPrivileges makes another way possible. Nothing has been done
 		// to this process yet.
 		if r.NoNewPrivileges, err = w.noNewPrivileges(c); err == nil {
-			err = follow(r)
+			err = w.followed(r)
 		}
 	}
 	if err != nil {
@@ -98,15 +106,28 @@ func (w *wrapper) follow(c *container, f *filter.Filter) error {
 	return nil
 }
 
-func follow(r install.ExecRequest) error {
+// followed has this process followed by the follower that was started, or by a
+// new one.
+func (w *wrapper) followed(r install.ExecRequest) error {
 	ctx, cancel := context.WithTimeout(context.Background(), followTimeout)
 	defer cancel()
-	follower, err := install.StartFollower(install.Command{})
-	if err != nil {
-		return err
+	follower := w.follower
+	w.follower = nil
+	if follower == nil {
+		var err error
+		if follower, err = install.StartFollower(install.Command{}); err != nil {
+			return err
+		}
 	}
-	_, err = follower.Exec(ctx, r)
+	_, err := follower.Exec(ctx, r)
 	return err
+}
+
+// dismiss ends a follower that nobody needs.
+func (w *wrapper) dismiss() {
+	if w.follower != nil {
+		_ = w.follower.Close() // it ends with this process, too
+	}
 }
 
 // noNewPrivileges returns the exec'd process's noNewPrivileges: that of

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"seccomp-hook/pkg/install"
 )
 
 // Name is the name by which the executable is this runtime.
@@ -48,7 +50,8 @@ type wrapper struct {
 	self   string // this executable's
 	// then are what the real runtime is executed with: Args, edited where the
 	// command asks for it.
-	then []string
+	then     []string
+	follower *install.Follower // of an exec, until it follows
 }
 
 // front does what the command asks for and then becomes the real runtime. It
