@@ -11,6 +11,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/install"
@@ -227,12 +228,28 @@ func (i *installation) request(f *filter.Filter) (*install.Request, error) {
 	return r, nil
 }
 
-// Installable returns f in the form that pkg/install takes. A flag that the
-// running kernel does not have is an error.
+// Installable returns f in the form that pkg/install takes. A flag or an action
+// that the running kernel does not have is an error: it would kill the process
+// where the profile says, for example, SCMP_ACT_LOG.
 func Installable(f *filter.Filter) (install.Filter, error) {
 	flags, err := install.ParseFlags(f.FlagNames())
+	if err != nil {
+		return install.Filter{}, err
+	}
 	if f.Listener != nil {
 		flags |= install.NewListener
 	}
-	return install.Filter{Program: f.Program, Flags: flags}, err
+	// Every kernel with seccomp(2) has the others.
+	asked := map[bpf.Return]bool{bpf.RetAllow: true, bpf.RetErrno: true, bpf.RetKillThread: true}
+	for _, in := range f.Program {
+		if in.Code != bpf.RET|bpf.K {
+			continue
+		}
+		action := bpf.Return(in.K).Action()
+		if !asked[action] && !install.ActionAvailable(action) {
+			return install.Filter{}, fmt.Errorf("profile %s: the kernel does not have the action %s", f.Profile, action)
+		}
+		asked[action] = true
+	}
+	return install.Filter{Program: f.Program, Flags: flags}, nil
 }

@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,4 +66,38 @@ func TestParseArgsRefuses(t *testing.T) {
 			t.Errorf("ParseArgs(%q) = %v, want a UsageError", args, err)
 		}
 	}
+}
+
+// FuzzParseArgs: whatever the command line is, the real runtime gets all of it;
+// and where it is one for the filter step, the value of each flag that was
+// understood is on it.
+func FuzzParseArgs(f *testing.F) {
+	for _, seed := range []string{
+		"", "--", "-", "create", "--root /r create --bundle /b id", "run -b/b -- id", "exec -e A=b id ls -b x", "--log=/l run id --keep",
+		"delete -f id", "--x create id", "-root=/r -debug exec -p /p id",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Split(line, " ")
+		given := slices.Clone(args)
+		inv, err := ParseArgs(args)
+		if !slices.Equal(args, given) {
+			t.Fatalf("ParseArgs(%q) changed its arguments", given)
+		}
+		if err != nil {
+			return
+		}
+		if !slices.Equal(inv.Args, given) {
+			t.Fatalf("ParseArgs(%q) hands on %q", given, inv.Args)
+		}
+		if inv.Command != "" && !slices.Contains(given, inv.Command) || inv.ID != "" && !slices.Contains(given, inv.ID) {
+			t.Fatalf("ParseArgs(%q) invents %q %q", given, inv.Command, inv.ID)
+		}
+		for _, value := range []string{inv.Root, inv.Bundle, inv.Config, inv.Log, inv.LogFormat, inv.Process} {
+			if !strings.Contains(line, value) {
+				t.Fatalf("ParseArgs(%q) invents the value %q", given, value)
+			}
+		}
+	})
 }
