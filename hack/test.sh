@@ -61,7 +61,7 @@ tests() {
 }
 
 # module DIRECTORY: a module of its own, which ./... leaves out.
-module() { (cd "$1" && go vet -tags integration ./... && go test ./...); }
+module() { (cd "$1" && go vet -tags integration ./... && CGO_ENABLED=1 go test -race ./...); }
 
 check lint hack/lint.sh
 check "generated files" hack/stale.sh
