@@ -307,7 +307,7 @@ func TestRuntimeDescriptors(t *testing.T) {
 					for i := range 2 {
 						file, err := os.Create(filepath.Join(t.TempDir(), "extra"+strconv.Itoa(i)))
 						must(t, err)
-						defer file.Close()
+						t.Cleanup(func() { file.Close() })
 						cmd.ExtraFiles = append(cmd.ExtraFiles, file)
 					}
 					r := run(t, cmd)
@@ -673,8 +673,9 @@ func TestRuntimeNotify(t *testing.T) {
 		c.Kill("KILL")
 		must(t, <-a.got)
 		pid := c.PID()
+		// The container's status is "creating" under runc and "created" under crun.
 		if a.state.Pid != pid || a.state.State.Pid != pid || a.state.Metadata != "mine" || a.state.State.ID != c.ID ||
-			a.state.State.Status == specs.StateRunning { // runc: creating; crun: created
+			a.state.State.Status == specs.StateRunning {
 			t.Errorf("for init the agent got %+v", a.state)
 		}
 		if e.state.Pid == pid || e.state.Pid == 0 || e.state.State.Pid != pid || e.state.State.ID != c.ID ||
