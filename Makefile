@@ -27,6 +27,8 @@ build: ## Build the static binaries into bin/
 	$(BUILD) -o bin/seccomp-hook ./cmd/seccomp-hook
 	cd cmd/shim && $(BUILD) -o $(CURDIR)/bin/containerd-shim-seccomp-v2 .
 	ln -sf seccomp-hook bin/seccomp-runc
+	@announcer=pkg/runtime/announce/announce_$$(go env GOARCH).bin; \
+	if [[ -e $$announcer ]]; then install -m 0755 "$$announcer" bin/seccomp-hook-announce; fi
 
 .PHONY: demo
 demo: ## Run a container under runc with the hook and show what it saw (root)

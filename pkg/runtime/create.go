@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
-
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
@@ -126,11 +124,6 @@ func (w *wrapper) warn(decision *hook.Result) {
 	for _, text := range decision.Filter.Warnings {
 		w.reporter().log("warning", "seccomp-hook: "+text)
 	}
-}
-
-// announcement is the hook that tells the attendant which process is init.
-func (w *wrapper) announcement() specs.Hook {
-	return specs.Hook{Path: w.self, Args: []string{announceArg0, socketPath()}, Env: faultVariables()}
 }
 
 // hostRoot reports whether this process is root of the host, in its initial
