@@ -21,9 +21,38 @@ const FirstFile = 3
 // there is no such process. That path cannot be executed is not among them:
 // the process then ends with status 1, which the caller learns by its files.
 //
-// Another Go process in between would do that too, and cost a millisecond;
-// here it is two fork(2)s.
+// Another Go process in between would do that too, and cost two milliseconds;
+// here it is a program that does nothing else, or two fork(2)s.
 func Start(path string, argv, env []string, files ...int) error {
+	// Above the descriptors that they become.
+	moved := make([]int, 0, len(files))
+	defer func() {
+		for _, fd := range moved {
+			unix.Close(fd)
+		}
+	}()
+	for _, fd := range files {
+		duplicate, err := above(fd, len(files))
+		if err != nil {
+			return err
+		}
+		moved = append(moved, duplicate)
+	}
+	started, err := spawn(path, argv, env, moved)
+	if !started && err == nil {
+		err = fork(path, argv, env, moved)
+	}
+	return err
+}
+
+// above duplicates a descriptor to one above all that n files become.
+func above(fd, n int) (int, error) {
+	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, FirstFile+n)
+	return duplicate, os.NewSyscallError("fcntl", err)
+}
+
+// fork starts the process by forking this one twice.
+func fork(path string, argv, env []string, files []int) error {
 	path0, err := unix.BytePtrFromString(path)
 	if err != nil {
 		return err
@@ -36,21 +65,6 @@ func Start(path string, argv, env []string, files ...int) error {
 	if err != nil {
 		return err
 	}
-	// Above the descriptors that they become.
-	moved := make([]int, 0, len(files))
-	defer func() {
-		for _, fd := range moved {
-			unix.Close(fd)
-		}
-	}()
-	for _, fd := range files {
-		duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, FirstFile+len(files))
-		if err != nil {
-			return os.NewSyscallError("fcntl", err)
-		}
-		moved = append(moved, duplicate)
-	}
-
 	// No signal may reach a fork: its Go runtime has no other thread. The
 	// lock is os/exec's against descriptors that are not close-on-exec yet.
 	runtime.LockOSThread()
@@ -62,20 +76,27 @@ func Start(path string, argv, env []string, files ...int) error {
 		syscall.ForkLock.Unlock()
 		return os.NewSyscallError("rt_sigprocmask", errno)
 	}
-	child, errno := forkTwice(path0, &argv0[0], &env0[0], moved, &old)
+	child, errno := forkTwice(path0, &argv0[0], &env0[0], files, &old)
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, unsafe.Sizeof(old), 0, 0)
 	syscall.ForkLock.Unlock()
 	if errno != 0 {
 		return os.NewSyscallError("clone", errno)
 	}
+	return reap(int(child))
+}
+
+// reap waits for the process in between, whose exit status is an errno.
+func reap(pid int) error {
 	var status unix.WaitStatus
 	for {
-		_, err := unix.Wait4(int(child), &status, 0, nil)
+		_, err := unix.Wait4(pid, &status, 0, nil)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
 			return os.NewSyscallError("wait4", err)
+		case status.Signaled():
+			return fmt.Errorf("fork: the process in between was ended by a signal: %s", status.Signal())
 		case status.ExitStatus() != 0:
 			return fmt.Errorf("fork: %w", unix.Errno(status.ExitStatus()))
 		}

@@ -3,8 +3,11 @@
 package orphan
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,9 +16,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// eachWay runs a test with both ways to start a process.
+func eachWay(t *testing.T, test func(t *testing.T)) {
+	t.Run("spawn", func(t *testing.T) {
+		if spawner == nil {
+			t.Skip("no spawner for this architecture")
+		}
+		test(t)
+	})
+	t.Run("fork", func(t *testing.T) {
+		defer func(program []byte) { spawner = program }(spawner)
+		spawner = nil
+		test(t)
+	})
+}
+
 // The process has the files it was given, no output of ours, a session of its
 // own, and another parent.
-func TestStart(t *testing.T) {
+func TestStart(t *testing.T) { eachWay(t, testStart) }
+
+func testStart(t *testing.T) {
 	sh := "/bin/sh"
 	if _, err := os.Stat(sh); err != nil {
 		t.Skip(err)
@@ -55,7 +75,9 @@ func TestStart(t *testing.T) {
 }
 
 // That the program is not there shows by the files.
-func TestStartNoProgram(t *testing.T) {
+func TestStartNoProgram(t *testing.T) { eachWay(t, testStartNoProgram) }
+
+func testStartNoProgram(t *testing.T) {
 	r, w := pipe(t)
 	if err := Start("/nonexistent", []string{"x"}, nil, int(w.Fd())); err != nil {
 		t.Fatal(err)
@@ -83,4 +105,84 @@ func pipe(t *testing.T) (r, w *os.File) {
 	}
 	t.Cleanup(func() { r.Close(); w.Close() })
 	return r, w
+}
+
+// This executable can be started by its name in /proc, and its program has no
+// descriptor of it.
+func TestStartSelf(t *testing.T) { eachWay(t, testStartSelf) }
+
+func testStartSelf(t *testing.T) {
+	r, w := pipe(t)
+	if err := Start(self, []string{"orphan-self"}, nil, int(w.Fd())); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	own, err := os.Readlink(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if want := own + "\n"; err != nil || string(text) != want {
+		t.Errorf("said %q, want %q (%v)", text, want, err)
+	}
+}
+
+func TestMain(m *testing.M) {
+	if os.Args[0] == "orphan-self" {
+		out := os.NewFile(FirstFile, "out")
+		exe, _ := os.Readlink(self)
+		fmt.Fprintln(out, exe)
+		for fd := range 64 {
+			if target, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err == nil && target == exe {
+				fmt.Fprintln(out, "has descriptor", fd)
+			}
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// The program that is built in is what its source says.
+func TestSpawnerIsCurrent(t *testing.T) {
+	if spawner == nil {
+		t.Skip("no spawner for this architecture")
+	}
+	for _, tool := range []string{"gcc", "ld"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	object, program := t.TempDir()+"/a.o", t.TempDir()+"/a"
+	for _, argv := range [][]string{
+		{"gcc", "-c", "-o", object, "spawn/spawn_amd64.S"},
+		{"ld", "--oformat", "binary", "-e", "0x400000", "-Ttext", "0x400000", "-o", program, object},
+	} {
+		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v\n%s", argv, err, out)
+		}
+	}
+	built, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(built, spawner) {
+		t.Error("spawn/spawn_amd64.bin is stale: go generate ./pkg/install/orphan")
+	}
+}
+
+// BenchmarkStart compares the two ways.
+func BenchmarkStart(b *testing.B) {
+	run := func(b *testing.B) {
+		for b.Loop() {
+			if err := Start("/bin/true", []string{"true"}, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("spawn", run)
+	b.Run("fork", func(b *testing.B) {
+		defer func(program []byte) { spawner = program }(spawner)
+		spawner = nil
+		run(b)
+	})
 }
