@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -150,6 +151,8 @@ type attendant struct {
 	dir    *os.File
 	socket string
 	hook   *os.File // the connection
+	// giveBack waits until the bundle has its own config.json back.
+	giveBack func() error
 }
 
 // read reads the order.
@@ -170,17 +173,16 @@ func (a *attendant) read() error {
 func (a *attendant) attend() error {
 	at(StepAwait)
 	err := a.await()
-	at(StepGiveBack)
-	if removed := os.Remove(a.socket); !errors.Is(removed, fs.ErrNotExist) { // or swept
-		err = errors.Join(err, removed)
+	a.giveBack = sync.OnceValue(a.restore)
+	if a.hook == nil { // the runtime has ended
+		return errors.Join(err, a.giveBack())
 	}
-	err = errors.Join(err, a.giveBack())
-	if a.hook == nil {
-		return err // the runtime has ended
-	}
+	// Another thread does it meanwhile; the hook waits for both.
+	go func() { _ = a.giveBack() }()
 	if err == nil {
 		err = a.install()
 	}
+	err = errors.Join(err, a.giveBack())
 	if err != nil {
 		a.Report.log("error", "seccomp-hook: "+err.Error())
 		err = errors.Join(err, a.answer(err))
@@ -212,9 +214,14 @@ func (a *attendant) await() error {
 	}
 }
 
-// giveBack gives the bundle its own config.json back, and unlocks it.
-func (a *attendant) giveBack() error {
-	return errors.Join((&standIn{dir: a.dir, text: a.StandIn}).Restore(), a.dir.Close())
+// restore gives the bundle its own config.json back, and unlocks it.
+func (a *attendant) restore() error {
+	at(StepGiveBack)
+	err := os.Remove(a.socket)
+	if errors.Is(err, fs.ErrNotExist) { // swept
+		err = nil
+	}
+	return errors.Join(err, (&standIn{dir: a.dir, text: a.StandIn}).Restore(), a.dir.Close())
 }
 
 // install installs the filter into the init that the hook announces, lets the
@@ -258,6 +265,9 @@ func (a *attendant) install() error {
 	err = install.Here(state.Pid, request, func(r *install.Result) error {
 		at(StepFinish)
 		err := hook.Finish("", state, a.Filter, a.Annotations, r, time.Since(begin))
+		if err == nil {
+			err = a.giveBack()
+		}
 		if err == nil {
 			at(StepAnswer)
 			err = a.answer(nil)
