@@ -117,7 +117,7 @@ func TestAnnouncerFallsBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer file.Close()
+		t.Cleanup(func() { file.Close() })
 		for name, stdin := range map[string]io.Reader{"pipe": strings.NewReader("the state"), "file": file} {
 			cmd := exec.Command(program, socket, fallback)
 			cmd.Stdin = stdin

@@ -23,7 +23,7 @@ func spawn(path string, argv, env []string, files []int) (started bool, err erro
 	}
 	program, err := spawnerFile(len(files))
 	if err != nil {
-		return false, nil //nolint:nilerr // there is another way, and what is wrong may be wrong with this one alone
+		return false, nil // there is another way, and what is wrong may be wrong with this one alone
 	}
 	defer unix.Close(program)
 	const closed = ^uintptr(0)
@@ -34,7 +34,7 @@ func spawn(path string, argv, env []string, files []int) (started bool, err erro
 	if path == self {
 		executable, err := unix.Open(self, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return false, nil //nolint:nilerr // as above
+			return false, nil // as above
 		}
 		defer unix.Close(executable)
 		descriptors[0], path = uintptr(executable), "/proc/self/fd/0"
@@ -44,7 +44,7 @@ func spawn(path string, argv, env []string, files []int) (started bool, err erro
 		Files: descriptors,
 	})
 	if err != nil {
-		return false, nil //nolint:nilerr // as above
+		return false, nil // as above
 	}
 	return true, reap(pid)
 }
