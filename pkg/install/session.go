@@ -281,11 +281,14 @@ func (s *session) suspend() error {
 			return err
 		}
 	}
-	if err := setOptions(tid, s.options); err != nil {
+	// From the answer on another thread may execute the container's program,
+	// which ends this one (fs/exec.c, de_thread), and its options with it. Then
+	// it is ESRCH, and the exec is reported next.
+	if err := setOptions(tid, s.options); err != nil && err != unix.ESRCH {
 		return err
 	}
 	s.unsafe = false
-	if err := stopped.pass(); err != nil {
+	if err := stopped.pass(); err != nil && err != unix.ESRCH {
 		return err
 	}
 	if refused != nil {
