@@ -25,8 +25,9 @@ FUZZTIME ?= 10s
 .PHONY: build
 build: ## Build the static binaries into bin/
 	$(BUILD) -o bin/seccomp-hook ./cmd/seccomp-hook
+	$(BUILD) -o bin/seccomp-hook-runtime ./cmd/seccomp-hook-runtime
 	cd cmd/shim && $(BUILD) -o $(CURDIR)/bin/containerd-shim-seccomp-v2 .
-	ln -sf seccomp-hook bin/seccomp-runc
+	hack/build-front.sh bin/seccomp-runc
 	@announcer=pkg/runtime/announce/announce_$$(go env GOARCH).bin; \
 	if [[ -e $$announcer ]]; then install -m 0755 "$$announcer" bin/seccomp-hook-announce; fi
 

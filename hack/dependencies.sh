@@ -6,7 +6,7 @@
 set -euo pipefail
 
 case "${1-}" in
-demo) packages=(busybox-static jq runc) ;;
+demo) packages=(busybox-static gcc jq libc6-dev runc) ;;
 lint) packages=(gcc libc6-dev libseccomp-dev pkg-config shellcheck) ;;
 test)
 	packages=(

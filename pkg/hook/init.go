@@ -85,7 +85,7 @@ func publishInit(dir string, pid int) error {
 	return err
 }
 
-// forgetInits removes the filters of inits that have ended.
+// forgetInits removes the filters and tickets of inits that have ended.
 func forgetInits(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -95,12 +95,8 @@ func forgetInits(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		identity, ours := strings.CutPrefix(e.Name(), initPrefix)
-		if !ours {
-			continue
-		}
-		var init Init
-		if _, err := fmt.Sscanf(identity, "%d-%d", &init.PID, &init.Start); err == nil && init.Alive() {
+		init, ours := initOfFile(e.Name())
+		if !ours || init.Alive() {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -108,6 +104,20 @@ func forgetInits(dir string) error {
 		}
 	}
 	return nil
+}
+
+// initOfFile returns whose filter or ticket a file is. A name that is none of
+// theirs, but begins as if, is that of a process that there never was.
+func initOfFile(name string) (init Init, ours bool) {
+	identity, ours := strings.CutPrefix(name, initPrefix)
+	if ticket, is := strings.CutPrefix(name, ticketPrefix); is {
+		_, identity, _ = strings.Cut(ticket, "-")
+		ours = true
+	}
+	if _, err := fmt.Sscanf(identity, "%d-%d", &init.PID, &init.Start); err != nil {
+		return Init{}, ours
+	}
+	return init, ours
 }
 
 // FilterOf returns the filter that was installed in a container with this init.
@@ -128,6 +138,9 @@ func Forget(root, id string, init Init) error {
 	}
 	dir := filepath.Join(rootOr(root), id)
 	if err := os.Remove(filepath.Join(dir, init.fileName())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("container %s: %w", id, err)
+	}
+	if err := forgetTickets(dir, init); err != nil {
 		return fmt.Errorf("container %s: %w", id, err)
 	}
 	var state specs.State

@@ -18,7 +18,7 @@ const announcerName = announceArg0
 // start waits for it, and the start of a Go program is most of what it would
 // wait for.
 func (w *wrapper) announcement() specs.Hook {
-	h := specs.Hook{Path: w.self, Args: []string{announceArg0, socketPath()}, Env: faultVariables()}
+	h := specs.Hook{Path: w.self, Args: []string{announceArg0, w.socketPath()}, Env: faultVariables()}
 	// In a build with faults they are in the Go program.
 	if path := filepath.Join(filepath.Dir(w.self), announcerName); h.Env == nil && isAnnouncer(path) {
 		h.Path, h.Args = path, append(h.Args, w.self)

@@ -30,14 +30,15 @@ const (
 // It is for root alone.
 const attendantDir = hook.DefaultRoot + "/attendants"
 
-// order is what the wrapper hands to its attendant.
+// order is what an attendant is to do for its container.
 type order struct {
 	Bundle          string
 	StandIn         []byte // the config.json that stands in
-	Encoded         []byte // Filter
+	Filter          *filter.Filter
 	Annotations     map[string]string
 	NoNewPrivileges bool
 	Runtimes        []string
+	StateRoot       string // where the runtime keeps its containers
 	// Foreground: the runtime stays until the container has ended, and deletes
 	// it then.
 	Foreground bool
@@ -45,50 +46,50 @@ type order struct {
 	// does not pass on what its hooks say.
 	Report   reporter
 	Dispatch string // install.Areas, "" for none
-
-	Filter *filter.Filter `json:"-"`
 }
 
-// Descriptors of the attendant.
+// Descriptors that an attendant is started with.
 const (
-	orderFD = orphan.FirstFile + iota
-	bundleFD
-	runtimeFD
-	socketFD
+	callerFD = orphan.FirstFile + iota // the socket to the process that is going to be the runtime
+	stderrFD                           // that process's standard error
 )
 
-// startAttendant starts the attendant of this process, which is going to be
-// the runtime. It is a process of its own because the runtime reads config.json
-// and calls its hooks when there is nobody else left: the attendant gives the
-// bundle its own config.json back and installs the filter, and does the former
-// also where the runtime ends without calling a hook. While the runtime
-// starts, it gets ready; and it stays as tracer until init has executed the
-// container's program.
-func startAttendant(o *order, dir *os.File) error {
-	var err error
-	if o.Encoded, err = o.Filter.MarshalBinary(); err != nil {
-		return err
-	}
-	memory, err := memoryFile(o)
+// What an attendant tells the process that started it: the path of the real
+// runtime, which it is to execute, or that it is to exit, and with what code,
+// after this byte. cmd/seccomp-runc, attend.c, reads it too.
+const exitAnswer = 'x'
+
+// startAttendant starts an attendant with the command line of this process,
+// and returns the real runtime's path once all is prepared for it; or the code
+// to exit with, where the attendant has told why.
+//
+// It is a process of its own because the runtime reads config.json and calls
+// its hooks when there is nobody else left: the attendant gives the bundle its
+// own config.json back and installs the filter, and does the former also where
+// the runtime ends without calling a hook. It stays as tracer until init has
+// executed the container's program.
+func startAttendant(args []string) (real string, code int, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return "", 0, os.NewSyscallError("socketpair", err)
 	}
-	defer memory.Close()
-	self, err := unix.PidfdOpen(os.Getpid(), 0)
+	defer unix.Close(pair[0])
+	err = orphan.Start("/proc/self/exe", append([]string{attendantArg0}, args...), os.Environ(), pair[1], int(os.Stderr.Fd()))
+	unix.Close(pair[1])
 	if err != nil {
-		return os.NewSyscallError("pidfd_open", err)
+		return "", 0, err
 	}
-	defer unix.Close(self)
-	socket, err := listen(socketPath())
-	if err != nil {
-		return err
+	answer := make([]byte, 4096)
+	n, err := unix.Read(pair[0], answer)
+	switch {
+	case err != nil:
+		return "", 0, os.NewSyscallError("read", err)
+	case n > 1 && answer[0] == exitAnswer:
+		return "", int(answer[1]), nil
+	case n > 1 && answer[0] == '/':
+		return string(answer[:n]), 0, nil
 	}
-	defer unix.Close(socket)
-	err = orphan.Start("/proc/self/exe", []string{attendantArg0}, faultVariables(), int(memory.Fd()), int(dir.Fd()), self, socket)
-	if err != nil {
-		_ = os.Remove(socketPath()) // err counts
-	}
-	return err
+	return "", 0, errors.New("it has ended")
 }
 
 // listen makes the socket on which the hook announces init.
@@ -124,56 +125,125 @@ func listen(path string) (int, error) {
 	return fd, nil
 }
 
-// attend is the attendant. It has nobody to report to but the hook, and, once
-// that has returned, nobody at all; what is left then fails closed.
-func attend() int {
+// attend is the attendant: it does for the process that started it what the
+// command asks for, lets that one become the runtime, and stands by it.
+func attend(args []string) int {
 	// It may become the tracer, and that is a thread.
 	runtime.LockOSThread()
-	if err := unix.CloseRange(socketFD+1, ^uint(0)>>1, 0); err != nil && err != unix.ENOSYS {
-		return 1
+	if err := unix.CloseRange(stderrFD+1, ^uint(0)>>1, 0); err != nil && err != unix.ENOSYS {
+		return exitFailure
 	}
-	if err := os.Chdir("/"); err != nil { // keep no file system busy
-		return 1
+	unix.CloseOnExec(stderrFD)
+	w := &wrapper{Invocation: &Invocation{}, stderr: os.NewFile(stderrFD, "stderr")}
+	a, err := w.attend(args)
+	if err != nil {
+		_ = tellCaller(exitAnswer, byte(w.fail(err))) // it may be gone
+		return exitFailure
 	}
-	a := &attendant{}
-	if err := a.read(); err != nil {
-		return 1
+	if a == nil {
+		return 0
 	}
+	// From here on there is nobody to report to but the hook, and, once that has
+	// returned, nobody at all; what is left then fails closed.
 	if err := a.attend(); err != nil {
-		return 1
+		return exitFailure
 	}
 	return 0
+}
+
+// attend prepares for the runtime, and lets the caller become it. It returns no
+// attendant where there is nothing to attend to.
+func (w *wrapper) attend(args []string) (a *attendant, err error) {
+	runtimeFD, err := w.findCaller()
+	if err != nil {
+		return nil, fmt.Errorf("runtime: find the caller: %w", err)
+	}
+	if err := w.prepare(args); err != nil {
+		return nil, err
+	}
+	o, dir, err := w.create()
+	if err != nil {
+		return nil, err
+	}
+	if o != nil {
+		a = &attendant{order: *o, dir: dir, runtimeFD: int32(runtimeFD), socket: w.socketPath()}
+		a.giveBack = sync.OnceValue(a.restore)
+		if err := a.place(); err != nil {
+			dir.Close()
+			return nil, err
+		}
+	}
+	err = tellCaller([]byte(w.real)...)
+	if err == nil {
+		w.stderr.Close() // somebody may read it to its end
+		err = errors.Join(unix.Close(callerFD), os.Chdir("/"))
+	}
+	if err != nil && a != nil {
+		err = errors.Join(err, a.giveBack())
+	}
+	return a, err
+}
+
+// findCaller finds out which process is going to be the runtime, and returns a
+// pidfd of it.
+func (w *wrapper) findCaller() (pidfd int, err error) {
+	// The socket has the credentials of the process that made it (unix(7)).
+	caller, err := unix.GetsockoptUcred(callerFD, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return -1, os.NewSyscallError("getsockopt", err)
+	}
+	w.pid = int(caller.Pid)
+	if pidfd, err = unix.PidfdOpen(w.pid, 0); err != nil {
+		return -1, os.NewSyscallError("pidfd_open", err)
+	}
+	// While the other end is open, the number is its process's.
+	poll := []unix.PollFd{{Fd: callerFD}}
+	if _, err := unix.Poll(poll, 0); err != nil {
+		return -1, os.NewSyscallError("poll", err)
+	}
+	if poll[0].Revents != 0 {
+		return -1, unix.ESRCH
+	}
+	return pidfd, nil
+}
+
+// tellCaller answers the process that started this one.
+func tellCaller(answer ...byte) error {
+	_, err := unix.SendmsgN(callerFD, answer, nil, nil, unix.MSG_NOSIGNAL)
+	return os.NewSyscallError("sendmsg", err)
 }
 
 // attendant is the process that stands by a runtime.
 type attendant struct {
 	order
-	dir    *os.File
-	socket string
-	hook   *os.File // the connection
+	dir       *os.File // the bundle, locked
+	runtimeFD int32    // a pidfd
+	socket    string   // path
+	socketFD  int32
+	hook      *os.File // the connection
 	// giveBack waits until the bundle has its own config.json back.
 	giveBack func() error
 }
 
-// read reads the order.
-func (a *attendant) read() error {
-	if err := readMemory(orderFD, &a.order); err != nil {
+// place makes the socket for the hook, and puts the edited config.json in the
+// place of the bundle's.
+func (a *attendant) place() error {
+	fd, err := listen(a.socket)
+	if err != nil {
+		return fmt.Errorf("runtime: announcements: %w", err)
+	}
+	a.socketFD = int32(fd)
+	at(StepReplace)
+	if _, err := place(a.dir, a.StandIn); err != nil {
+		_ = os.Remove(a.socket) // err counts
 		return err
 	}
-	a.order.Filter = new(filter.Filter)
-	a.dir = os.NewFile(bundleFD, a.Bundle)
-	name, err := unix.Getsockname(socketFD)
-	if err != nil {
-		return os.NewSyscallError("getsockname", err)
-	}
-	a.socket = name.(*unix.SockaddrUnix).Name
-	return a.order.Filter.UnmarshalBinary(a.Encoded)
+	return nil
 }
 
 func (a *attendant) attend() error {
 	at(StepAwait)
 	err := a.await()
-	a.giveBack = sync.OnceValue(a.restore)
 	if a.hook == nil { // the runtime has ended
 		return errors.Join(err, a.giveBack())
 	}
@@ -192,14 +262,14 @@ func (a *attendant) attend() error {
 
 // await waits for the hook, or for the end of the runtime.
 func (a *attendant) await() error {
-	poll := []unix.PollFd{{Fd: socketFD, Events: unix.POLLIN}, {Fd: runtimeFD, Events: unix.POLLIN}}
+	poll := []unix.PollFd{{Fd: a.socketFD, Events: unix.POLLIN}, {Fd: a.runtimeFD, Events: unix.POLLIN}}
 	for {
 		if _, err := unix.Poll(poll, -1); err != nil && err != unix.EINTR {
 			return os.NewSyscallError("poll", err)
 		}
 		switch {
 		case poll[0].Revents != 0:
-			fd, _, err := unix.Accept4(socketFD, unix.SOCK_CLOEXEC)
+			fd, _, err := unix.Accept4(int(a.socketFD), unix.SOCK_CLOEXEC)
 			if err == unix.EINTR || err == unix.ECONNABORTED {
 				continue
 			}
@@ -207,7 +277,7 @@ func (a *attendant) await() error {
 				return os.NewSyscallError("accept", err)
 			}
 			a.hook = os.NewFile(uintptr(fd), "hook")
-			return unix.Close(socketFD)
+			return unix.Close(int(a.socketFD))
 		case poll[1].Revents != 0:
 			return nil
 		}
@@ -265,6 +335,9 @@ func (a *attendant) install() error {
 	err = install.Here(state.Pid, request, func(r *install.Result) error {
 		at(StepFinish)
 		err := hook.Finish("", state, a.Filter, a.Annotations, r, time.Since(begin))
+		if err == nil && r.Mode == install.ModeSuspend && r.Listener == nil {
+			err = hook.PublishTicket("", state.ID, init, a.StateRoot, installable)
+		}
 		if err == nil {
 			err = a.giveBack()
 		}
@@ -319,7 +392,7 @@ func sweepSockets() {
 
 // awaitEnd waits for the end of the runtime.
 func (a *attendant) awaitEnd() error {
-	poll := []unix.PollFd{{Fd: runtimeFD, Events: unix.POLLIN}}
+	poll := []unix.PollFd{{Fd: a.runtimeFD, Events: unix.POLLIN}}
 	for {
 		if _, err := unix.Poll(poll, -1); err != unix.EINTR {
 			return os.NewSyscallError("poll", err)

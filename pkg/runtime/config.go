@@ -112,7 +112,7 @@ func findRuntime(name, path, self string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("runtime: real runtime: %w", err)
 		}
-		if real == self {
+		if real == self || sameFile(real, filepath.Join(filepath.Dir(self), Name)) {
 			return "", fmt.Errorf("runtime: real runtime %s is seccomp-hook itself", found)
 		}
 		return found, nil
@@ -135,4 +135,14 @@ func lookUp(name, path string) (string, error) {
 		}
 	}
 	return "", fs.ErrNotExist
+}
+
+// sameFile reports whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"seccomp-hook/pkg/bundle"
@@ -13,43 +14,50 @@ import (
 	"seccomp-hook/pkg/spec"
 )
 
-// create prepares a container for create and run: it decides on its filter,
-// starts the attendant that is going to install it, and edits what the runtime
-// reads. A container that gets no filter is the real runtime's alone.
-func (w *wrapper) create() error {
+// create decides on a container's filter, and on what the runtime reads in the
+// place of the bundle's config.json. A container that gets no filter is the
+// real runtime's alone: it has no order. The bundle stays locked as long as dir
+// is open.
+func (w *wrapper) create() (o *order, dir *os.File, err error) {
 	if w.ID == "" {
-		return nil // the real runtime says what is missing, or prints its help
+		return nil, nil, nil // the real runtime says what is missing, or prints its help
 	}
 	at(StepLock)
-	dir, err := lockBundle(w.bundle())
-	if err != nil {
-		return err
+	if dir, err = lockBundle(w.bundle()); err != nil {
+		return nil, nil, err
 	}
-	defer dir.Close() // where this process stays; the attendant has the lock, too
+	if o, err = w.order(dir); o == nil {
+		dir.Close()
+	}
+	return o, dir, err
+}
+
+// order makes the order for a container of a locked bundle.
+func (w *wrapper) order(dir *os.File) (*order, error) {
 	text, err := readConfig(dir, spec.MaxSize)
 	if err != nil {
-		return fmt.Errorf("runtime: %w", err)
+		return nil, fmt.Errorf("runtime: %w", err)
 	}
 	config, err := bundle.Parse(text)
 	if err != nil {
-		return fmt.Errorf("runtime: %w", err)
+		return nil, fmt.Errorf("runtime: %w", err)
 	}
 	at(StepDecide)
 	decision, err := w.decide(config)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	dispatch, err := dispatchOf(config, decision)
 	if err != nil || decision == nil {
-		return err
+		return nil, err
 	}
-	at(StepAttend)
 	o := &order{
 		Bundle:          dir.Name(),
 		Filter:          decision.Filter,
 		Annotations:     decision.Annotations,
 		NoNewPrivileges: config.NoNewPrivileges(),
 		Runtimes:        w.runtimes(),
+		StateRoot:       w.stateRoot(),
 		Foreground:      w.Command == "run" && !w.Keep,
 		Dispatch:        dispatch,
 	}
@@ -61,12 +69,7 @@ func (w *wrapper) create() error {
 		Hooks:         []bundle.Hook{{Stage: bundle.CreateRuntime, Hook: w.announcement()}},
 		Annotations:   decision.Annotations,
 	})
-	if err := startAttendant(o, dir); err != nil {
-		return fmt.Errorf("runtime: start the attendant: %w", err)
-	}
-	at(StepReplace)
-	_, err = place(dir, o.StandIn)
-	return err
+	return o, nil
 }
 
 // bundle is the path of the container's bundle.
@@ -108,7 +111,7 @@ func (w *wrapper) decide(config *bundle.Config) (*hook.Result, error) {
 	if w.Debug {
 		// runc's words (libcontainer/seccomp, patchbpf), and its value: TSYNC,
 		// which is always there, is not in it.
-		w.reporter().tell(os.Stderr, "debug", fmt.Sprintf("seccomp filter flags: %d", installable.Flags&^install.TSync))
+		w.reporter().tell(w.stderr, "debug", fmt.Sprintf("seccomp filter flags: %d", installable.Flags&^install.TSync))
 	}
 	return decision, nil
 }
@@ -139,8 +142,7 @@ func hostRoot() bool {
 	return err == nil && strings.Join(strings.Fields(string(text)), " ") == "0 0 4294967295"
 }
 
-// socketPath is where the attendant of this process listens. It is named after
-// the process, so that what a killed attendant has left can be told.
-func socketPath() string {
-	return filepath.Join(attendantDir, fmt.Sprintf("%d", os.Getpid()))
-}
+// socketPath is where the attendant listens. It is named after the process that
+// is going to be the runtime, so that what a killed attendant has left can be
+// told.
+func (w *wrapper) socketPath() string { return filepath.Join(attendantDir, strconv.Itoa(w.pid)) }

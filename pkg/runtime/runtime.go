@@ -29,7 +29,7 @@ func Main(argv []string) (code int, ours bool) {
 	case len(argv) == 0:
 		return 0, false
 	case argv[0] == attendantArg0:
-		return attend(), true
+		return attend(argv[1:]), true
 	case argv[0] == escortArg0:
 		return escort(), true
 	case argv[0] == announceArg0:
@@ -42,9 +42,12 @@ func Main(argv []string) (code int, ours bool) {
 	return 0, false
 }
 
-// wrapper is the process that the engine starts, until it is the real runtime.
+// wrapper is the process that the engine starts, until it is the real runtime,
+// or its attendant, as long as that one prepares.
 type wrapper struct {
 	*Invocation
+	pid    int // of the process that is going to be the runtime
+	stderr *os.File
 	config Config
 	real   string // the real runtime's path
 	self   string // this executable's
@@ -57,12 +60,17 @@ type wrapper struct {
 // front does what the command asks for and then becomes the real runtime. It
 // returns only where it could not, or must not.
 func front(args []string) (code int) {
-	w := &wrapper{Invocation: &Invocation{}}
+	w := &wrapper{Invocation: &Invocation{}, pid: os.Getpid(), stderr: os.Stderr}
 	err := w.prepare(args)
 	if err == nil {
 		switch w.Command {
 		case "create", "run":
-			err = w.create()
+			at(StepAttend)
+			if w.real, code, err = startAttendant(args); err != nil {
+				err = fmt.Errorf("runtime: the attendant: %w", err)
+			} else if code != 0 {
+				return code
+			}
 		case "exec":
 			err = w.exec()
 		case "delete":

@@ -1,0 +1,65 @@
+/* What the parts of the front share. main.c tells what it is. */
+#ifndef FRONT_H
+#define FRONT_H
+
+#include <linux/filter.h>
+
+#include "system.h"
+
+/* The environment, as execve(2) takes it. */
+extern char **environment;
+
+/* variable returns the value of an environment variable, NULL where it is not set. */
+const char *variable(const char *name);
+
+/* A command line, as far as the front understands it; see arguments.c. */
+struct invocation {
+	const char *real_runtime; /* of --real-runtime, NULL where it is not given */
+	char **args;		  /* what follows that flag */
+	const char *command;
+	const char *root; /* of --root, NULL where it is not given */
+	const char *id;	  /* of exec's container */
+};
+
+/*
+ * parse understands a command line. It returns false where it does not: the Go
+ * program is to understand it then.
+ */
+bool parse(char **argv, struct invocation *invocation);
+
+/* passes says whether a command is the real runtime's alone. */
+bool passes(const char *command);
+
+/* find_runtime finds the real runtime, NULL where the Go program is to find it. */
+const char *find_runtime(const struct invocation *invocation);
+
+/* What an exec in a container needs; pkg/runtime, ticket.go, writes it. */
+struct ticket {
+	uint64_t init; /* the process id of the container's init */
+	uint32_t flags;
+	struct sock_fprog program;
+};
+
+/*
+ * find_ticket finds the ticket of a running container. It returns false where
+ * there is none, or anything is unusual.
+ */
+bool find_ticket(const struct invocation *invocation, const char *runtime, struct ticket *ticket);
+
+/*
+ * follow attaches a filter to this process, suspended until a descendant
+ * executes a program in the container. It returns false where that could not be
+ * done, and nothing was.
+ */
+bool follow(const struct ticket *ticket);
+
+/*
+ * attend starts the attendant of this process, which prepares the container. It
+ * returns the real runtime's path, or does not return.
+ */
+const char *attend(char **argv);
+
+/* product returns the path of the Go program, beside this one. */
+const char *product(void);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * seccomp-runc, the front of the runtime: what an engine starts in the place of
+ * runc or crun. It is a program of a few thousand bytes, because every command
+ * of the engine waits for it; a Go program takes ten times as long to start,
+ * and twice that with all of seccomp-hook in it.
+ *
+ * What it does itself is the plain case of an exec, and to become the real
+ * runtime where the command is that one's alone. All else, and whatever is
+ * unusual, it leaves to the Go program seccomp-hook, which is beside it and
+ * does the same without it (pkg/runtime). It decides nothing: the filter of an
+ * exec is the one that the Go program has left for it (ticket.c).
+ */
+#include "front.h"
+#include "steps.h"
+
+char **environment;
+
+/* Compilers make calls of these by themselves. */
+void *memset(void *to, int c, size_t n)
+{
+	for (volatile char *p = to; n--; p++)
+		*p = (char)c;
+	return to;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
+	volatile char *p = to;
+
+	for (const char *q = from; n--; p++, q++)
+		*p = *q;
+	return to;
+}
+
+const char *variable(const char *name)
+{
+	for (char **v = environment; *v; v++) {
+		const char *rest = after(*v, name);
+
+		if (rest && *rest == '=')
+			return rest + 1;
+	}
+	return NULL;
+}
+
+const char *product(void)
+{
+	static struct text path;
+	static const char name[] = "seccomp-hook-runtime";
+	long n;
+
+	if (path.size)
+		return path.at;
+	n = sys(readlinkat, AT_FDCWD, "/proc/self/exe", path.at, sizeof path.at - sizeof name);
+	if (n <= 0)
+		return NULL;
+	path.at[n] = 0;
+	path.size = (size_t)(base(path.at) - path.at);
+	append(&path, name);
+	return path.at;
+}
+
+/* become executes the real runtime. */
+_Noreturn static void become(const char *runtime, char **args)
+{
+	static const char failed[] = "seccomp-runc: the real runtime cannot be executed\n";
+
+	at(STEP_BECOME);
+	args[-1] = (char *)runtime; /* there is at least this program's own name before them */
+	sys(execve, runtime, args - 1, environment);
+	sys(write, 2, failed, sizeof failed - 1);
+	leave(1);
+}
+
+/* defer executes the Go program as seccomp-runc. */
+_Noreturn static void defer(char **argv)
+{
+	static const char failed[] = "seccomp-runc: seccomp-hook-runtime, which belongs beside it, cannot be executed\n";
+	static char *nothing[] = {NULL, NULL};
+	const char *path = product();
+
+	if (!*argv)
+		argv = nothing;
+	argv[0] = "seccomp-runc";
+	if (path)
+		sys(execve, path, argv, environment);
+	sys(write, 2, failed, sizeof failed - 1);
+	leave(1);
+}
+
+_Noreturn __attribute__((used)) static void start(long *stack)
+{
+	char **argv = (char **)(stack + 1);
+	struct invocation invocation;
+	struct ticket ticket;
+	const char *runtime;
+
+	environment = argv + stack[0] + 1;
+	at(STEP_PREPARE);
+	if (!parse(argv, &invocation))
+		defer(argv);
+	if (same(invocation.command, "create") || same(invocation.command, "run")) {
+		runtime = attend(argv);
+		become(runtime, invocation.args);
+	}
+	runtime = find_runtime(&invocation);
+	if (!runtime)
+		defer(argv);
+	if (passes(invocation.command))
+		become(runtime, invocation.args);
+	if (!same(invocation.command, "exec"))
+		defer(argv);
+	at(STEP_IDENTIFY);
+	if (!find_ticket(&invocation, runtime, &ticket))
+		defer(argv);
+	at(STEP_FOLLOW);
+	if (!follow(&ticket))
+		defer(argv);
+	become(runtime, invocation.args);
+}
+
+__asm__(".globl _start\n_start:\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall start\n");

@@ -1,0 +1,204 @@
+/*
+ * The system calls that the front makes, without a C library: starting one
+ * takes longer than all that the front does.
+ */
+#ifndef SYSTEM_H
+#define SYSTEM_H
+
+#include <asm/unistd.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef __x86_64__
+#error "the front is for x86_64; elsewhere seccomp-runc is a link to seccomp-hook"
+#endif
+
+static inline long call(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result; /* a negative errno where it failed */
+}
+
+/* sys(name, arguments…) makes a system call. */
+#define sys_7(n, a, b, c, d, e, f) call(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define sys_6(n, a, b, c, d, e) sys_7(n, a, b, c, d, e, 0)
+#define sys_5(n, a, b, c, d) sys_6(n, a, b, c, d, 0)
+#define sys_4(n, a, b, c) sys_5(n, a, b, c, 0)
+#define sys_3(n, a, b) sys_4(n, a, b, 0)
+#define sys_2(n, a) sys_3(n, a, 0)
+#define sys_1(n) sys_2(n, 0)
+#define sys_pick(_1, _2, _3, _4, _5, _6, _7, name, ...) name
+#define sys(...) sys_pick(__VA_ARGS__, sys_7, sys_6, sys_5, sys_4, sys_3, sys_2, sys_1)(__VA_ARGS__)
+
+/* Errors that are told apart. */
+enum { NO_CHILD = -10 /* ECHILD */, INTERRUPTED = -4 /* EINTR */, NO_PROCESS = -3 /* ESRCH */ };
+
+/* Wherever a name is longer than this, the Go program goes on. */
+enum { NAME_SIZE = 4096 };
+
+_Noreturn static inline void leave(int code)
+{
+	for (;;)
+		sys(exit_group, code);
+}
+
+static inline size_t length(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n])
+		n++;
+	return n;
+}
+
+static inline bool same(const char *a, const char *b)
+{
+	for (; *a && *a == *b; a++, b++)
+		;
+	return *a == *b;
+}
+
+/* after returns what follows a prefix of s, or NULL where s does not begin so. */
+static inline const char *after(const char *s, const char *prefix)
+{
+	for (; *prefix; s++, prefix++)
+		if (*s != *prefix)
+			return NULL;
+	return s;
+}
+
+static inline bool contains(const char *s, const char *part)
+{
+	for (; *s; s++)
+		if (after(s, part))
+			return true;
+	return false;
+}
+
+/* base returns the last element of a path. */
+static inline const char *base(const char *path)
+{
+	const char *name = path;
+
+	for (; *path; path++)
+		if (*path == '/')
+			name = path + 1;
+	return name;
+}
+
+/* A text is built up in a buffer; one that did not fit is too long. */
+struct text {
+	char at[NAME_SIZE];
+	size_t size;
+	bool too_long;
+};
+
+static inline void append(struct text *t, const char *s)
+{
+	for (; *s; s++) {
+		if (t->size + 1 >= sizeof t->at) {
+			t->too_long = true;
+			return;
+		}
+		t->at[t->size++] = *s;
+	}
+	t->at[t->size] = 0;
+}
+
+static inline void append_number(struct text *t, uint64_t number, unsigned int radix)
+{
+	char digits[65], *p = digits + sizeof digits - 1;
+
+	*p = 0;
+	do
+		*--p = "0123456789abcdef"[number % radix];
+	while (number /= radix);
+	append(t, p);
+}
+
+/* number reads decimal digits, and returns what follows them, NULL where there are none. */
+static inline const char *number(const char *s, uint64_t *value)
+{
+	if (*s < '0' || *s > '9')
+		return NULL;
+	for (*value = 0; *s >= '0' && *s <= '9'; s++)
+		*value = *value * 10 + (uint64_t)(*s - '0');
+	return s;
+}
+
+/* read_file reads the beginning of a file, with a null behind it; the result is its size or an error. */
+static inline long read_file(const char *path, char *into, size_t size)
+{
+	long fd = sys(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC), n;
+
+	if (fd < 0)
+		return fd;
+	n = sys(read, fd, into, size - 1);
+	sys(close, fd);
+	if (n >= 0)
+		into[n] = 0;
+	return n;
+}
+
+/* identity is what tells one file from another. */
+struct identity {
+	uint64_t device, inode;
+};
+
+static inline bool identify(const char *path, struct identity *i)
+{
+	struct statx st;
+
+	if (sys(statx, AT_FDCWD, path, 0, STATX_INO, &st) < 0)
+		return false;
+	i->device = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	i->inode = st.stx_ino;
+	return true;
+}
+
+static inline bool identical(struct identity a, struct identity b)
+{
+	return a.device == b.device && a.inode == b.inode;
+}
+
+/*
+ * orphan forks a process that is no child of this one, which is going to be a
+ * runtime: crun waits for all of its children. It returns 0 in that process, 1
+ * in this one, and an error where there is no new process.
+ */
+static inline long orphan(void)
+{
+	enum { SIGNAL_CHILD = 17 };
+	int status = 0;
+	long child = sys(clone, SIGNAL_CHILD, 0, 0, 0, 0), waited;
+
+	if (child < 0)
+		return child;
+	if (child == 0) {
+		long grandchild = sys(clone, SIGNAL_CHILD, 0, 0, 0, 0);
+
+		if (grandchild == 0) {
+			sys(setsid);
+			return 0;
+		}
+		leave(grandchild < 0);
+	}
+	do
+		waited = sys(wait4, child, &status, 0, 0);
+	while (waited == INTERRUPTED);
+	/* Where the caller's caller ignores SIGCHLD there is nothing to wait for. */
+	return waited == NO_CHILD || status == 0 ? 1 : -1;
+}
+
+#endif

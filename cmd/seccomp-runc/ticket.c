@@ -1,0 +1,223 @@
+/*
+ * Tickets: what is known of a container, in a form that takes no time to read.
+ * pkg/runtime, ticket.go, writes one when it has made a container, into
+ * /run/seccomp-hook/ID/exec-HASH-PID-START: the hash of the directory where the
+ * real runtime keeps its containers, and who the container's init is. While
+ * that process lives, no other container can have the id there.
+ */
+#include "front.h"
+
+static const char published[] = "/run/seccomp-hook/";
+
+/* The ticket's beginning. */
+static const char magic[8] = "SHEXEC\0\1";
+
+/* The most instructions that a program can have (BPF_MAXINSNS). */
+enum { MAX_PROGRAM = 4096 };
+
+static struct {
+	char magic[8];
+	uint64_t sum; /* of all that follows */
+	uint32_t filter_size;
+	uint32_t flags;
+	uint32_t count;
+	uint32_t zero;
+	uint8_t rest[MAX_PROGRAM * sizeof(struct sock_filter) + NAME_SIZE];
+} file;
+
+/* hash is FNV-1a of 64 bits. */
+static uint64_t hash(const void *from, size_t size)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (const uint8_t *p = from; size--; p++)
+		h = (h ^ *p) * 0x100000001b3;
+	return h;
+}
+
+/* resolved returns the name of the file that a path leads to. */
+static const char *resolved(const char *path)
+{
+	static char target[NAME_SIZE];
+	struct text link = {0};
+	long fd = sys(openat, AT_FDCWD, path, O_PATH | O_CLOEXEC), n;
+
+	if (fd < 0)
+		return NULL;
+	append(&link, "/proc/self/fd/");
+	append_number(&link, (uint64_t)fd, 10);
+	n = sys(readlinkat, AT_FDCWD, link.at, target, sizeof target - 1);
+	sys(close, fd);
+	if (n <= 0)
+		return NULL;
+	target[n] = 0;
+	return base(target);
+}
+
+/* state_root is pkg/runtime's stateRoot for root of the host. */
+static bool state_root(const struct invocation *invocation, const char *runtime, struct text *root)
+{
+	const char *name = resolved(runtime), *xdg = variable("XDG_RUNTIME_DIR");
+
+	if (!name)
+		return false;
+	if (contains(name, "crun"))
+		name = "crun";
+	else if (contains(name, "runc"))
+		name = "runc";
+	else
+		return false; /* it may not use execve */
+	if (invocation->root && *invocation->root) {
+		append(root, invocation->root);
+	} else if (xdg && *xdg && same(name, "crun")) {
+		append(root, xdg);
+		append(root, "/crun");
+	} else {
+		append(root, "/run/");
+		append(root, name);
+	}
+	return root->at[0] == '/' && !root->too_long;
+}
+
+/* host_root says whether this is root of the host, in its initial user namespace. */
+static bool host_root(void)
+{
+	char map[256];
+	const char *p = map;
+	uint64_t inside, outside, count;
+
+	if (sys(geteuid) != 0 || read_file("/proc/self/uid_map", map, sizeof map) <= 0)
+		return false;
+	for (uint64_t *v[] = {&inside, &outside, &count, NULL}, **n = v; *n; n++) {
+		while (*p == ' ')
+			p++;
+		p = number(p, *n);
+		if (!p)
+			return false;
+	}
+	return same(p, "\n") && inside == 0 && outside == 0 && count == 0xffffffff;
+}
+
+/* alive says whether a process is the one that began at a time, and has not ended. */
+static bool alive(uint64_t pid, uint64_t start)
+{
+	struct text path = {0};
+	char stat[1024], *p, *fields = NULL, state;
+	uint64_t began;
+	int spaces = 0;
+
+	append(&path, "/proc/");
+	append_number(&path, pid, 10);
+	append(&path, "/stat");
+	if (read_file(path.at, stat, sizeof stat) <= 0)
+		return false;
+	for (p = stat; *p; p++)
+		if (*p == ')')
+			fields = p; /* the name before it may hold anything */
+	if (!fields || fields[1] != ' ')
+		return false;
+	state = fields[2];
+	/* From field 3, the state, to field 22, the start. */
+	for (p = fields + 2; *p && spaces < 22 - 3; p++)
+		spaces += *p == ' ';
+	return number(p, &began) && began == start && state != 'Z' && state != 'X';
+}
+
+/* ours says whether a file is a regular one of root's that nobody else can write to. */
+static bool ours(const struct statx *st)
+{
+	return (st->stx_mode & S_IFMT) == S_IFREG && st->stx_uid == 0 && !(st->stx_mode & 022);
+}
+
+/* load reads a ticket, and checks that it is whole and of this root. */
+static bool load(const char *path, const char *root, struct ticket *ticket)
+{
+	struct statx st;
+	long fd = sys(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), n = -1;
+	size_t size = offsetof(typeof(file), rest);
+
+	if (fd < 0)
+		return false;
+	if (sys(statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) == 0 && ours(&st))
+		n = sys(read, fd, &file, sizeof file);
+	sys(close, fd);
+	if (n < (long)size || (size_t)n >= sizeof file)
+		return false;
+	for (size_t i = 0; i < sizeof magic; i++)
+		if (file.magic[i] != magic[i])
+			return false;
+	if (file.sum != hash(&file.filter_size, (size_t)n - offsetof(typeof(file), filter_size)))
+		return false;
+	if (file.count == 0 || file.count > MAX_PROGRAM)
+		return false;
+	size += file.count * sizeof(struct sock_filter);
+	((char *)&file)[n] = 0;
+	if ((size_t)n != size + length(root) || !same((char *)&file + size, root))
+		return false;
+	ticket->flags = file.flags;
+	ticket->program = (struct sock_fprog){(unsigned short)file.count, (struct sock_filter *)file.rest};
+	return true;
+}
+
+/* backed says whether the filter that a loaded ticket stands for is published. */
+static bool backed(const struct text *directory, uint64_t init, uint64_t start)
+{
+	struct text path = *directory;
+	struct statx st;
+
+	append(&path, "/filter-");
+	append_number(&path, init, 10);
+	append(&path, "-");
+	append_number(&path, start, 10);
+	return !path.too_long && sys(statx, AT_FDCWD, path.at, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) == 0 && ours(&st) &&
+	       st.stx_size == file.filter_size;
+}
+
+struct directory_entry {
+	uint64_t inode, offset;
+	uint16_t size;
+	uint8_t type;
+	char name[];
+};
+
+bool find_ticket(const struct invocation *invocation, const char *runtime, struct ticket *ticket)
+{
+	static char entries[1 << 15];
+	struct text root = {0}, directory = {0}, prefix = {0};
+	const char *id = invocation->id;
+	bool found = false;
+	long fd, n;
+
+	if (!*id || same(id, ".") || same(id, "..") || contains(id, "/") || !host_root() ||
+	    !state_root(invocation, runtime, &root))
+		return false;
+	append(&directory, published);
+	append(&directory, id);
+	append(&prefix, "exec-");
+	append_number(&prefix, hash(root.at, root.size), 16);
+	append(&prefix, "-");
+	if (directory.too_long)
+		return false;
+	fd = sys(openat, AT_FDCWD, directory.at, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	while (!found && (n = sys(getdents64, fd, entries, sizeof entries)) > 0) {
+		struct directory_entry *e = (void *)entries;
+
+		for (; !found && (char *)e < entries + n; e = (void *)((char *)e + e->size)) {
+			const char *p = after(e->name, prefix.at);
+			uint64_t start;
+			struct text path = directory;
+
+			p = p ? number(p, &ticket->init) : NULL;
+			if (!p || *p != '-' || !(p = number(p + 1, &start)) || *p)
+				continue;
+			append(&path, "/");
+			append(&path, e->name);
+			found = !path.too_long && load(path.at, root.at, ticket) && backed(&directory, ticket->init, start) &&
+				alive(ticket->init, start);
+		}
+	}
+	sys(close, fd);
+	return found;
+}
