@@ -5,24 +5,35 @@
  */
 #include "front.h"
 
-/* A flag, and whether it takes a value. */
+/* What a flag is. */
+enum kind { SWITCH, VALUED, ROOT, BUNDLE };
+
 struct flag {
 	const char *name;
-	bool valued;
+	enum kind kind;
 };
 
 static const struct flag global_flags[] = {
-	{"log", true}, {"log-format", true}, {"root", true}, {"rootless", true}, {"criu", true}, {"cgroup-manager", true},
-	{"debug", false}, {"systemd-cgroup", false},
-	{NULL, false},
+	{"log", VALUED}, {"log-format", VALUED}, {"root", ROOT}, {"rootless", VALUED}, {"criu", VALUED},
+	{"cgroup-manager", VALUED}, {"debug", SWITCH}, {"systemd-cgroup", SWITCH},
+	{NULL, SWITCH},
+};
+
+/* Without crun's --config: the file may be another one. */
+static const struct flag create_flags[] = {
+	{"bundle", BUNDLE}, {"b", BUNDLE}, {"console-socket", VALUED}, {"pidfd-socket", VALUED}, {"pid-file", VALUED},
+	{"preserve-fds", VALUED}, {"detach", SWITCH}, {"d", SWITCH}, {"keep", SWITCH}, {"no-pivot", SWITCH},
+	{"no-new-keyring", SWITCH}, {"no-subreaper", SWITCH},
+	{NULL, SWITCH},
 };
 
 static const struct flag exec_flags[] = {
-	{"console-socket", true}, {"pidfd-socket", true}, {"cwd", true}, {"env", true}, {"e", true}, {"user", true},
-	{"u", true}, {"additional-gids", true}, {"g", true}, {"process", true}, {"p", true}, {"pid-file", true},
-	{"process-label", true}, {"apparmor", true}, {"cap", true}, {"c", true}, {"preserve-fds", true}, {"cgroup", true},
-	{"detach", false}, {"d", false}, {"tty", false}, {"t", false}, {"no-new-privs", false}, {"ignore-paused", false},
-	{NULL, false},
+	{"console-socket", VALUED}, {"pidfd-socket", VALUED}, {"cwd", VALUED}, {"env", VALUED}, {"e", VALUED}, {"user", VALUED},
+	{"u", VALUED}, {"additional-gids", VALUED}, {"g", VALUED}, {"process", VALUED}, {"p", VALUED}, {"pid-file", VALUED},
+	{"process-label", VALUED}, {"apparmor", VALUED}, {"cap", VALUED}, {"c", VALUED}, {"preserve-fds", VALUED},
+	{"cgroup", VALUED}, {"detach", SWITCH}, {"d", SWITCH}, {"tty", SWITCH}, {"t", SWITCH}, {"no-new-privs", SWITCH},
+	{"ignore-paused", SWITCH},
+	{NULL, SWITCH},
 };
 
 /* Commands that start no process in a container, and end none. */
@@ -45,10 +56,10 @@ static const struct flag *known(const struct flag *flags, const char *text, cons
 }
 
 /*
- * operands skips flags and returns where the operands begin, NULL where a flag
- * is not understood. root, where it is not NULL, is set to the value of --root.
+ * operands reads flags and returns where the operands begin, NULL where a flag
+ * is not understood.
  */
-static char **operands(char **args, const struct flag *flags, const char **root)
+static char **operands(char **args, const struct flag *flags, struct invocation *invocation)
 {
 	for (; *args && (*args)[0] == '-'; args++) {
 		const char *name = *args + 1, *value;
@@ -57,12 +68,14 @@ static char **operands(char **args, const struct flag *flags, const char **root)
 		if (*name == '-')
 			name++;
 		flag = known(flags, name, &value);
-		if (!flag || (value && !flag->valued))
+		if (!flag || (value && flag->kind == SWITCH))
 			return NULL;
-		if (flag->valued && !value && !(value = *++args))
+		if (flag->kind != SWITCH && !value && !(value = *++args))
 			return NULL;
-		if (root && same(flag->name, "root"))
-			*root = value;
+		if (flag->kind == ROOT)
+			invocation->root = value;
+		else if (flag->kind == BUNDLE)
+			invocation->bundle = value;
 	}
 	return *args ? args : NULL;
 }
@@ -84,17 +97,27 @@ bool parse(char **argv, struct invocation *invocation)
 		args++;
 	}
 	invocation->args = args;
-	args = operands(args, global_flags, &invocation->root);
+	args = operands(args, global_flags, invocation);
 	if (!args)
 		return false;
-	invocation->command = *args;
-	if (!same(*args, "exec"))
-		return true;
-	args = operands(args + 1, exec_flags, NULL);
-	if (!args)
-		return false;
-	invocation->id = *args;
+	invocation->command = *args++;
+	if (same(invocation->command, "exec")) {
+		args = operands(args, exec_flags, invocation);
+		if (!args)
+			return false;
+		invocation->id = *args;
+	} else if (creates(invocation->command)) {
+		args = operands(args, create_flags, invocation);
+		/* Flags may come behind the id as well. */
+		if (args && !args[1])
+			invocation->id = *args;
+	}
 	return true;
+}
+
+bool creates(const char *command)
+{
+	return same(command, "create") || same(command, "run");
 }
 
 bool passes(const char *command)

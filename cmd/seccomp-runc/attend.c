@@ -1,18 +1,47 @@
 /*
- * The attendant of a container that is being made is the Go program. It is
- * started as a process beside this one and prepares all, so that this one
- * becomes the runtime without having been a Go program itself.
+ * The attendant of a container that is being made is the Go program: it decides
+ * on the filter, edits what the runtime reads, and stays until the filter is
+ * live (pkg/runtime, attendant.go). It is started as a process beside this one,
+ * so that this one becomes the runtime without having been a Go program.
+ *
+ * The runtime reads config.json, so it would have to wait until that is edited.
+ * It takes as long to start as the attendant does; so, ahead of the edit, the
+ * front puts an empty file in the place of config.json, with a write lease
+ * (fcntl(2)) on it. Who opens the file, the runtime, waits in open(2) until the
+ * attendant has filled it and gives the lease back. If the attendant dies, the
+ * runtime reads an empty file, and makes no container.
  */
 #include "front.h"
+#include "steps.h"
 
-/* Its argument 0, and its descriptors; see pkg/runtime, attendant.go. */
-static char attendant[] = "seccomp-hook-attendant";
+/* Names in a bundle, as in pkg/runtime, standin.go. */
+static const char config[] = "config.json";
+static const char original[] = ".config.json.seccomp-hook-original";
+static const char draft[] = ".config.json.seccomp-hook-draft";
 
-enum { CALLER_FD = 3, STDERR_FD = 4, FREE_FD = 5 };
+/* Descriptors of an attendant; FREE_FD is above all of them. */
+enum { CALLER_FD = 3, STDERR_FD, SOCKET_FD, BUNDLE_FD = SOCKET_FD, STAND_IN_FD, FREE_FD };
 
-enum { UNIX = 1 /* AF_UNIX */, SEQPACKET = 5, CLOSE_ON_EXEC = 02000000, DUPLICATE = 1030 /* F_DUPFD_CLOEXEC */ };
+enum {
+	UNIX = 1,      /* AF_UNIX */
+	SEQPACKET = 5, /* SOCK_SEQPACKET */
+	EXCLUSIVE = 2, /* LOCK_EX */
+	AT_ONCE = 4,   /* LOCK_NB */
+	WRITE_LEASE = F_WRLCK,
+	URGENT = 23, /* SIGURG, which is ignored unless a process wants it */
+};
 
-_Noreturn static void run(char **argv, long socket)
+/* moved returns a duplicate of a descriptor, above those of an attendant; the descriptor is closed. */
+static long moved(long fd)
+{
+	long duplicate = sys(fcntl, fd, F_DUPFD_CLOEXEC, FREE_FD);
+
+	sys(close, fd);
+	return duplicate;
+}
+
+/* run becomes an attendant. */
+_Noreturn static void run(char *name, char **argv, long caller, long first, long second)
 {
 	const char *path = product();
 
@@ -20,8 +49,9 @@ _Noreturn static void run(char **argv, long socket)
 		sys(close, STDERR_FD); /* there is none, and this is something else */
 	/* Somebody may wait for the end of the output; stderr the attendant closes itself. */
 	sys(close_range, 0, 2, 0);
-	if (path && sys(dup3, socket, CALLER_FD, 0) == CALLER_FD) {
-		argv[0] = attendant;
+	if (path && sys(dup3, caller, CALLER_FD, 0) >= 0 && sys(dup3, first, SOCKET_FD, 0) >= 0 &&
+	    (second < 0 || sys(dup3, second, STAND_IN_FD, 0) >= 0)) {
+		argv[0] = name;
 		sys(execve, path, argv, environment);
 	}
 	leave(1);
@@ -29,20 +59,21 @@ _Noreturn static void run(char **argv, long socket)
 
 const char *attend(char **argv)
 {
+	static char name[] = "seccomp-hook-attendant";
 	static char answer[NAME_SIZE];
 	static const char ended[] = "seccomp-runc: the attendant has ended\n";
 	int ends[2];
-	long n, above;
+	long n, remote, caller = sys(pidfd_open, sys(getpid), 0);
 
-	if (sys(socketpair, UNIX, SEQPACKET | CLOSE_ON_EXEC, 0, ends) < 0)
+	if (caller < 0 || sys(socketpair, UNIX, SEQPACKET | O_CLOEXEC, 0, ends) < 0)
 		leave(1);
-	/* None of the descriptors that the attendant has. */
-	above = sys(fcntl, ends[1], DUPLICATE, FREE_FD);
-	sys(close, ends[1]);
+	caller = moved(caller);
+	remote = moved(ends[1]);
 	n = orphan();
 	if (n == 0)
-		run(argv, above);
-	sys(close, above);
+		run(name, argv, caller, remote, -1);
+	sys(close, caller);
+	sys(close, remote);
 	if (n > 0)
 		do
 			n = sys(read, ends[0], answer, sizeof answer - 1);
@@ -55,4 +86,67 @@ const char *attend(char **argv)
 	}
 	sys(write, 2, ended, sizeof ended - 1);
 	leave(1);
+}
+
+/* absent says whether a bundle has no file of a name. */
+static bool absent(long bundle, const char *name)
+{
+	return sys(faccessat, bundle, name, 0) == NO_FILE;
+}
+
+/*
+ * place locks a bundle and puts an empty file that is leased in the place of its
+ * config.json, as pkg/runtime's lockBundle and standIn do. It returns false where
+ * anything is in the way, the leavings of a killed process for instance.
+ */
+static bool place(const char *path, long *bundle, long *stand_in)
+{
+	*bundle = sys(openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*bundle < 0)
+		return false;
+	if (sys(flock, *bundle, EXCLUSIVE | AT_ONCE) < 0 || !absent(*bundle, original) || !absent(*bundle, draft))
+		goto closed;
+	*stand_in = sys(openat, *bundle, draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*stand_in < 0)
+		goto closed;
+	/* Who breaks the lease is told by a signal, which goes to this process: it must be one that hurts nobody. */
+	if (sys(fcntl, *stand_in, F_SETSIG, URGENT) < 0 || sys(fcntl, *stand_in, F_SETLEASE, WRITE_LEASE) < 0 ||
+	    sys(linkat, *bundle, config, *bundle, original, 0) < 0)
+		goto removed;
+	at(STEP_REPLACE);
+	if (sys(renameat, *bundle, draft, *bundle, config) == 0)
+		return true;
+	sys(unlinkat, *bundle, original, 0);
+removed:
+	sys(unlinkat, *bundle, draft, 0);
+	sys(close, *stand_in);
+closed:
+	sys(close, *bundle);
+	return false;
+}
+
+bool attend_ahead(char **argv, const struct invocation *invocation)
+{
+	static char name[] = "seccomp-hook-attendant-ahead";
+	long n, bundle, stand_in, caller;
+
+	if (!invocation->id || !host_root() || !product() || sys(faccessat, AT_FDCWD, product(), 1 /* X_OK */) < 0)
+		return false;
+	at(STEP_LOCK);
+	if (!place(invocation->bundle && *invocation->bundle ? invocation->bundle : ".", &bundle, &stand_in))
+		return false;
+	at(STEP_ATTEND);
+	caller = moved(sys(pidfd_open, sys(getpid), 0));
+	bundle = moved(bundle);
+	stand_in = moved(stand_in);
+	n = caller < 0 || bundle < 0 || stand_in < 0 ? -1 : orphan();
+	if (n == 0)
+		run(name, argv, caller, bundle, stand_in);
+	if (n < 0)
+		sys(renameat, bundle, original, bundle, config);
+	/* What is open here still keeps the lease; the attendant has it now. */
+	sys(close, caller);
+	sys(close, stand_in);
+	sys(close, bundle);
+	return n > 0;
 }

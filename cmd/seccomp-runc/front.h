@@ -17,8 +17,9 @@ struct invocation {
 	const char *real_runtime; /* of --real-runtime, NULL where it is not given */
 	char **args;		  /* what follows that flag */
 	const char *command;
-	const char *root; /* of --root, NULL where it is not given */
-	const char *id;	  /* of exec's container */
+	const char *root;   /* of --root, NULL where it is not given */
+	const char *bundle; /* of --bundle, NULL where it is not given */
+	const char *id;	    /* of the container; NULL where create's or run's flags are not understood */
 };
 
 /*
@@ -27,11 +28,17 @@ struct invocation {
  */
 bool parse(char **argv, struct invocation *invocation);
 
+/* creates says whether a command makes a container. */
+bool creates(const char *command);
+
 /* passes says whether a command is the real runtime's alone. */
 bool passes(const char *command);
 
 /* find_runtime finds the real runtime, NULL where the Go program is to find it. */
 const char *find_runtime(const struct invocation *invocation);
+
+/* host_root says whether this is root of the host, in its initial user namespace. */
+bool host_root(void);
 
 /* What an exec in a container needs; pkg/runtime, ticket.go, writes it. */
 struct ticket {
@@ -55,9 +62,16 @@ bool follow(const struct ticket *ticket);
 
 /*
  * attend starts the attendant of this process, which prepares the container. It
- * returns the real runtime's path, or does not return.
+ * returns the real runtime's path when that is done, or does not return.
  */
 const char *attend(char **argv);
+
+/*
+ * attend_ahead starts the attendant, which prepares the container while this
+ * process becomes the runtime. It returns false where that cannot be done, and
+ * nothing was.
+ */
+bool attend_ahead(char **argv, const struct invocation *invocation);
 
 /* product returns the path of the Go program, beside this one. */
 const char *product(void);

@@ -99,11 +99,12 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 	at(STEP_PREPARE);
 	if (!parse(argv, &invocation))
 		defer(argv);
-	if (same(invocation.command, "create") || same(invocation.command, "run")) {
-		runtime = attend(argv);
+	runtime = find_runtime(&invocation);
+	if (creates(invocation.command)) {
+		if (!runtime || !attend_ahead(argv, &invocation))
+			runtime = attend(argv);
 		become(runtime, invocation.args);
 	}
-	runtime = find_runtime(&invocation);
 	if (!runtime)
 		defer(argv);
 	if (passes(invocation.command))

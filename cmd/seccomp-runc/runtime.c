@@ -54,7 +54,7 @@ const char *find_runtime(const struct invocation *invocation)
 	const char *runtime = invocation->real_runtime, *path = variable("PATH");
 
 	if (variable("SECCOMP_HOOK_CONFIG") || variable("SECCOMP_HOOK_REAL_RUNTIME") ||
-	    sys(faccessat, AT_FDCWD, "/etc/seccomp-hook/config.toml", 0) != -2 /* ENOENT */)
+	    sys(faccessat, AT_FDCWD, "/etc/seccomp-hook/config.toml", 0) != NO_FILE)
 		return NULL;
 	if (!path || !*path)
 		path = default_path;

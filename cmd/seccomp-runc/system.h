@@ -42,7 +42,7 @@ static inline long call(long number, long a, long b, long c, long d, long e, lon
 #define sys(...) sys_pick(__VA_ARGS__, sys_7, sys_6, sys_5, sys_4, sys_3, sys_2, sys_1)(__VA_ARGS__)
 
 /* Errors that are told apart. */
-enum { NO_CHILD = -10 /* ECHILD */, INTERRUPTED = -4 /* EINTR */, NO_PROCESS = -3 /* ESRCH */ };
+enum { NO_FILE = -2 /* ENOENT */, INTERRUPTED = -4 /* EINTR */, NO_CHILD = -10 /* ECHILD */ };
 
 /* Wherever a name is longer than this, the Go program goes on. */
 enum { NAME_SIZE = 4096 };

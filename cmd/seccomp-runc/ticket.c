@@ -79,8 +79,7 @@ static bool state_root(const struct invocation *invocation, const char *runtime,
 	return root->at[0] == '/' && !root->too_long;
 }
 
-/* host_root says whether this is root of the host, in its initial user namespace. */
-static bool host_root(void)
+bool host_root(void)
 {
 	char map[256];
 	const char *p = map;

@@ -33,7 +33,7 @@ type abi struct {
 
 // callNumbers are the numbers of the calls that are injected.
 type callNumbers struct {
-	mmap, munmap, close, seccomp uint64
+	mmap, munmap, close, seccomp, exitGroup uint64
 }
 
 // abiOf returns the ABI that a stopped thread is in, or nil.

@@ -28,7 +28,7 @@ var abis = []abi{
 		instruction: []byte{0x0f, 0x05}, // syscall
 		word:        8,
 		numbers: callNumbers{
-			mmap: unix.SYS_MMAP, munmap: unix.SYS_MUNMAP, close: unix.SYS_CLOSE, seccomp: unix.SYS_SECCOMP,
+			mmap: unix.SYS_MMAP, munmap: unix.SYS_MUNMAP, close: unix.SYS_CLOSE, seccomp: unix.SYS_SECCOMP, exitGroup: unix.SYS_EXIT_GROUP,
 		},
 		pc:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[ripAt:]) },
 		sp:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[rspAt:]) },
@@ -51,7 +51,7 @@ var abis = []abi{
 		word:        4,
 		// arch/x86/entry/syscalls/syscall_32.tbl; mmap is mmap2, whose offset
 		// is in pages.
-		numbers: callNumbers{mmap: 192, munmap: 91, close: 6, seccomp: 354},
+		numbers: callNumbers{mmap: 192, munmap: 91, close: 6, seccomp: 354, exitGroup: 252},
 		pc:      func(r *registers) uint64 { return uint64(binary.LittleEndian.Uint32(r.raw[eipAt:])) },
 		sp:      func(r *registers) uint64 { return uint64(binary.LittleEndian.Uint32(r.raw[espAt:])) },
 		result:  func(r *registers) int64 { return int64(int32(binary.LittleEndian.Uint32(r.raw[eaxAt:]))) },

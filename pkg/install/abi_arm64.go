@@ -31,7 +31,7 @@ var abis = []abi{
 		instruction: []byte{0x01, 0x00, 0x00, 0xd4}, // svc #0
 		word:        8,
 		numbers: callNumbers{
-			mmap: unix.SYS_MMAP, munmap: unix.SYS_MUNMAP, close: unix.SYS_CLOSE, seccomp: unix.SYS_SECCOMP,
+			mmap: unix.SYS_MMAP, munmap: unix.SYS_MUNMAP, close: unix.SYS_CLOSE, seccomp: unix.SYS_SECCOMP, exitGroup: unix.SYS_EXIT_GROUP,
 		},
 		pc:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[pcAt:]) },
 		sp:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[spAt:]) },

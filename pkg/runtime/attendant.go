@@ -17,6 +17,7 @@ import (
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
 	"seccomp-hook/pkg/install/orphan"
+	"seccomp-hook/pkg/spec"
 )
 
 // Names of annotations.
@@ -32,7 +33,6 @@ const attendantDir = hook.DefaultRoot + "/attendants"
 
 // order is what an attendant is to do for its container.
 type order struct {
-	Bundle          string
 	StandIn         []byte // the config.json that stands in
 	Filter          *filter.Filter
 	Annotations     map[string]string
@@ -48,15 +48,28 @@ type order struct {
 	Dispatch string // install.Areas, "" for none
 }
 
-// Descriptors that an attendant is started with.
+// An attendant is started in one of two ways, which its argument 0 tells: the
+// caller waits for it, or becomes the runtime at once (cmd/seccomp-runc,
+// attend.c) and waits, as the runtime, when it opens config.json.
 const (
-	callerFD = orphan.FirstFile + iota // the socket to the process that is going to be the runtime
-	stderrFD                           // that process's standard error
+	attendantArg0 = "seccomp-hook-attendant"
+	aheadArg0     = "seccomp-hook-attendant-ahead"
 )
 
-// What an attendant tells the process that started it: the path of the real
-// runtime, which it is to execute, or that it is to exit, and with what code,
-// after this byte. cmd/seccomp-runc, attend.c, reads it too.
+// Descriptors that an attendant is started with.
+const (
+	callerFD = orphan.FirstFile + iota // a pidfd of the process that is going to be the runtime
+	stderrFD                           // that process's standard error
+	// Where the caller waits.
+	socketFD // to the caller
+	// Where it does not.
+	bundleFD  = socketFD     // the bundle, locked
+	standInFD = bundleFD + 1 // the file in the place of its config.json, empty, with a write lease
+)
+
+// What an attendant tells a caller that waits: the path of the real runtime,
+// which it is to execute, or that it is to exit, and with what code, after this
+// byte.
 const exitAnswer = 'x'
 
 // startAttendant starts an attendant with the command line of this process,
@@ -69,17 +82,22 @@ const exitAnswer = 'x'
 // the runtime ends without calling a hook. It stays as tracer until init has
 // executed the container's program.
 func startAttendant(args []string) (real string, code int, err error) {
+	self, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return "", 0, os.NewSyscallError("pidfd_open", err)
+	}
+	defer unix.Close(self)
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return "", 0, os.NewSyscallError("socketpair", err)
 	}
 	defer unix.Close(pair[0])
-	err = orphan.Start("/proc/self/exe", append([]string{attendantArg0}, args...), os.Environ(), pair[1], int(os.Stderr.Fd()))
+	err = orphan.Start("/proc/self/exe", append([]string{attendantArg0}, args...), os.Environ(), self, int(os.Stderr.Fd()), pair[1])
 	unix.Close(pair[1])
 	if err != nil {
 		return "", 0, err
 	}
-	answer := make([]byte, 4096)
+	answer := make([]byte, unix.PathMax)
 	n, err := unix.Read(pair[0], answer)
 	switch {
 	case err != nil:
@@ -126,57 +144,57 @@ func listen(path string) (int, error) {
 }
 
 // attend is the attendant: it does for the process that started it what the
-// command asks for, lets that one become the runtime, and stands by it.
-func attend(args []string) int {
+// command asks for, and stands by that process while it is the runtime.
+func attend(args []string, ahead bool) int {
 	// It may become the tracer, and that is a thread.
 	runtime.LockOSThread()
-	if err := unix.CloseRange(stderrFD+1, ^uint(0)>>1, 0); err != nil && err != unix.ENOSYS {
+	last := uint(socketFD)
+	if ahead {
+		last = standInFD
+	}
+	if err := unix.CloseRange(last+1, ^uint(0)>>1, 0); err != nil && err != unix.ENOSYS {
 		return exitFailure
 	}
 	unix.CloseOnExec(stderrFD)
 	w := &wrapper{Invocation: &Invocation{}, stderr: os.NewFile(stderrFD, "stderr")}
-	a, err := w.attend(args)
-	if err != nil {
-		_ = tellCaller(exitAnswer, byte(w.fail(err))) // it may be gone
-		return exitFailure
+	var a *attendant
+	var err error
+	if ahead {
+		a, err = w.attendAhead(args)
+	} else {
+		a, err = w.attendFirst(args)
 	}
-	if a == nil {
+	if err != nil || a == nil {
+		if err != nil {
+			return exitFailure
+		}
 		return 0
 	}
 	// From here on there is nobody to report to but the hook, and, once that has
 	// returned, nobody at all; what is left then fails closed.
-	if err := a.attend(); err != nil {
+	w.stderr.Close()    // somebody may read it to its end
+	err = os.Chdir("/") // keep no file system busy
+	if err == nil {
+		err = a.attend()
+	}
+	if err = errors.Join(err, a.giveBack()); err != nil {
 		return exitFailure
 	}
 	return 0
 }
 
-// attend prepares for the runtime, and lets the caller become it. It returns no
-// attendant where there is nothing to attend to.
-func (w *wrapper) attend(args []string) (a *attendant, err error) {
-	runtimeFD, err := w.findCaller()
+// attendFirst prepares for the runtime, and then lets the caller become it. It
+// returns no attendant where there is nothing to attend to. An error has been
+// reported.
+func (w *wrapper) attendFirst(args []string) (*attendant, error) {
+	a, err := w.prepareFirst(args)
 	if err != nil {
-		return nil, fmt.Errorf("runtime: find the caller: %w", err)
-	}
-	if err := w.prepare(args); err != nil {
+		_ = tellCaller(exitAnswer, byte(w.fail(err))) // it may be gone
 		return nil, err
-	}
-	o, dir, err := w.create()
-	if err != nil {
-		return nil, err
-	}
-	if o != nil {
-		a = &attendant{order: *o, dir: dir, runtimeFD: int32(runtimeFD), socket: w.socketPath()}
-		a.giveBack = sync.OnceValue(a.restore)
-		if err := a.place(); err != nil {
-			dir.Close()
-			return nil, err
-		}
 	}
 	err = tellCaller([]byte(w.real)...)
 	if err == nil {
-		w.stderr.Close() // somebody may read it to its end
-		err = errors.Join(unix.Close(callerFD), os.Chdir("/"))
+		err = unix.Close(socketFD)
 	}
 	if err != nil && a != nil {
 		err = errors.Join(err, a.giveBack())
@@ -184,61 +202,117 @@ func (w *wrapper) attend(args []string) (a *attendant, err error) {
 	return a, err
 }
 
-// findCaller finds out which process is going to be the runtime, and returns a
-// pidfd of it.
-func (w *wrapper) findCaller() (pidfd int, err error) {
-	// The socket has the credentials of the process that made it (unix(7)).
-	caller, err := unix.GetsockoptUcred(callerFD, unix.SOL_SOCKET, unix.SO_PEERCRED)
+func (w *wrapper) prepareFirst(args []string) (*attendant, error) {
+	if err := w.prepareFor(callerFD, args); err != nil {
+		return nil, err
+	}
+	if w.ID == "" {
+		return nil, nil // the real runtime says what is missing, or prints its help
+	}
+	at(StepLock)
+	dir, err := lockBundle(w.bundle())
 	if err != nil {
-		return -1, os.NewSyscallError("getsockopt", err)
+		return nil, err
 	}
-	w.pid = int(caller.Pid)
-	if pidfd, err = unix.PidfdOpen(w.pid, 0); err != nil {
-		return -1, os.NewSyscallError("pidfd_open", err)
+	o, err := w.order(dir, configName)
+	if o == nil {
+		dir.Close()
+		return nil, err
 	}
-	// While the other end is open, the number is its process's.
-	poll := []unix.PollFd{{Fd: callerFD}}
-	if _, err := unix.Poll(poll, 0); err != nil {
-		return -1, os.NewSyscallError("poll", err)
+	a, err := w.newAttendant(o, dir)
+	if err == nil {
+		at(StepReplace)
+		if _, err = place(dir, a.StandIn); err != nil {
+			_ = os.Remove(a.socket) // err counts
+		}
 	}
-	if poll[0].Revents != 0 {
-		return -1, unix.ESRCH
+	if err != nil {
+		dir.Close()
+		return nil, err
 	}
-	return pidfd, nil
+	return a, nil
 }
 
-// tellCaller answers the process that started this one.
+// attendAhead prepares while the caller becomes the runtime, which waits for it
+// when it opens config.json. It returns no attendant where there is nothing to
+// attend to. An error has been reported, and the caller ended.
+func (w *wrapper) attendAhead(args []string) (*attendant, error) {
+	err := w.prepareFor(callerFD, args)
+	s := &standIn{dir: os.NewFile(bundleFD, w.bundle())}
+	file := os.NewFile(standInFD, configName)
+	var a *attendant
+	if err == nil {
+		a, err = w.prepareAhead(s)
+	}
+	if err == nil {
+		at(StepReplace)
+		_, err = file.Write(s.text)
+	}
+	if err != nil {
+		// The caller has ended when there is something to be read again.
+		endErr := install.End(callerFD, w.pid, w.fail(err), s.putBack)
+		return nil, errors.Join(err, endErr, file.Close(), s.dir.Close())
+	}
+	if a == nil {
+		err = errors.Join(s.putBack(), s.dir.Close()) // it has the same text
+	}
+	// Give the lease back: the runtime may read.
+	if _, leaseErr := unix.FcntlInt(standInFD, unix.F_SETLEASE, unix.F_UNLCK); leaseErr != nil {
+		err = errors.Join(err, os.NewSyscallError("fcntl", leaseErr))
+	}
+	return a, errors.Join(err, file.Close())
+}
+
+// prepareAhead makes the text of a stand-in: an edited config.json, or, where
+// the container gets no filter, the bundle's own one, and no attendant.
+func (w *wrapper) prepareAhead(s *standIn) (*attendant, error) {
+	o, err := w.order(s.dir, originalName)
+	if err != nil {
+		return nil, err
+	}
+	if o == nil {
+		s.text, err = readConfig(s.dir, originalName, spec.MaxSize)
+		return nil, err
+	}
+	s.text = o.StandIn
+	return w.newAttendant(o, s.dir)
+}
+
+// prepareFor is prepare for another process.
+func (w *wrapper) prepareFor(pidfd int, args []string) (err error) {
+	if w.pid, err = processOf(pidfd); err != nil {
+		return fmt.Errorf("runtime: find the caller: %w", err)
+	}
+	return w.prepare(args)
+}
+
+// tellCaller answers a caller that waits.
 func tellCaller(answer ...byte) error {
-	_, err := unix.SendmsgN(callerFD, answer, nil, nil, unix.MSG_NOSIGNAL)
+	_, err := unix.SendmsgN(socketFD, answer, nil, nil, unix.MSG_NOSIGNAL)
 	return os.NewSyscallError("sendmsg", err)
 }
 
 // attendant is the process that stands by a runtime.
 type attendant struct {
 	order
-	dir       *os.File // the bundle, locked
-	runtimeFD int32    // a pidfd
-	socket    string   // path
-	socketFD  int32
-	hook      *os.File // the connection
+	dir      *os.File // the bundle, locked
+	socket   string   // where the hook announces init
+	announce int32    // the socket
+	hook     *os.File // the connection
 	// giveBack waits until the bundle has its own config.json back.
 	giveBack func() error
 }
 
-// place makes the socket for the hook, and puts the edited config.json in the
-// place of the bundle's.
-func (a *attendant) place() error {
+// newAttendant makes an attendant that its hook can find.
+func (w *wrapper) newAttendant(o *order, dir *os.File) (*attendant, error) {
+	a := &attendant{order: *o, dir: dir, socket: w.socketPath()}
+	a.giveBack = sync.OnceValue(a.restore)
 	fd, err := listen(a.socket)
 	if err != nil {
-		return fmt.Errorf("runtime: announcements: %w", err)
+		return nil, fmt.Errorf("runtime: announcements: %w", err)
 	}
-	a.socketFD = int32(fd)
-	at(StepReplace)
-	if _, err := place(a.dir, a.StandIn); err != nil {
-		_ = os.Remove(a.socket) // err counts
-		return err
-	}
-	return nil
+	a.announce = int32(fd)
+	return a, nil
 }
 
 func (a *attendant) attend() error {
@@ -262,14 +336,14 @@ func (a *attendant) attend() error {
 
 // await waits for the hook, or for the end of the runtime.
 func (a *attendant) await() error {
-	poll := []unix.PollFd{{Fd: a.socketFD, Events: unix.POLLIN}, {Fd: a.runtimeFD, Events: unix.POLLIN}}
+	poll := []unix.PollFd{{Fd: a.announce, Events: unix.POLLIN}, {Fd: callerFD, Events: unix.POLLIN}}
 	for {
 		if _, err := unix.Poll(poll, -1); err != nil && err != unix.EINTR {
 			return os.NewSyscallError("poll", err)
 		}
 		switch {
 		case poll[0].Revents != 0:
-			fd, _, err := unix.Accept4(int(a.socketFD), unix.SOCK_CLOEXEC)
+			fd, _, err := unix.Accept4(int(a.announce), unix.SOCK_CLOEXEC)
 			if err == unix.EINTR || err == unix.ECONNABORTED {
 				continue
 			}
@@ -277,7 +351,7 @@ func (a *attendant) await() error {
 				return os.NewSyscallError("accept", err)
 			}
 			a.hook = os.NewFile(uintptr(fd), "hook")
-			return unix.Close(int(a.socketFD))
+			return unix.Close(int(a.announce))
 		case poll[1].Revents != 0:
 			return nil
 		}
@@ -392,7 +466,7 @@ func sweepSockets() {
 
 // awaitEnd waits for the end of the runtime.
 func (a *attendant) awaitEnd() error {
-	poll := []unix.PollFd{{Fd: a.runtimeFD, Events: unix.POLLIN}}
+	poll := []unix.PollFd{{Fd: callerFD, Events: unix.POLLIN}}
 	for {
 		if _, err := unix.Poll(poll, -1); err != unix.EINTR {
 			return os.NewSyscallError("poll", err)

@@ -137,7 +137,7 @@ func parseConfig(path string) (*bundle.Config, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	text, err := readConfig(dir, spec.MaxSize)
+	text, err := readConfig(dir, configName, spec.MaxSize)
 	if err != nil {
 		return nil, err
 	}

@@ -14,27 +14,11 @@ import (
 	"seccomp-hook/pkg/spec"
 )
 
-// create decides on a container's filter, and on what the runtime reads in the
-// place of the bundle's config.json. A container that gets no filter is the
-// real runtime's alone: it has no order. The bundle stays locked as long as dir
-// is open.
-func (w *wrapper) create() (o *order, dir *os.File, err error) {
-	if w.ID == "" {
-		return nil, nil, nil // the real runtime says what is missing, or prints its help
-	}
-	at(StepLock)
-	if dir, err = lockBundle(w.bundle()); err != nil {
-		return nil, nil, err
-	}
-	if o, err = w.order(dir); o == nil {
-		dir.Close()
-	}
-	return o, dir, err
-}
-
-// order makes the order for a container of a locked bundle.
-func (w *wrapper) order(dir *os.File) (*order, error) {
-	text, err := readConfig(dir, spec.MaxSize)
+// order decides on a container's filter, and on what the runtime reads in the
+// place of its config.json, which is the file name of a locked bundle. A
+// container that gets no filter is the real runtime's alone: it has no order.
+func (w *wrapper) order(dir *os.File, name string) (*order, error) {
+	text, err := readConfig(dir, name, spec.MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
@@ -52,7 +36,6 @@ func (w *wrapper) order(dir *os.File) (*order, error) {
 		return nil, err
 	}
 	o := &order{
-		Bundle:          dir.Name(),
 		Filter:          decision.Filter,
 		Annotations:     decision.Annotations,
 		NoNewPrivileges: config.NoNewPrivileges(),

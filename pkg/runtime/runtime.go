@@ -13,12 +13,9 @@ import (
 // Name is the name by which the executable is this runtime.
 const Name = "seccomp-runc"
 
-// Arguments 0 under which the executable takes the parts that are not the
-// runtime's own. Nobody but this package starts it so.
-const (
-	attendantArg0 = "seccomp-hook-attendant"
-	announceArg0  = "seccomp-hook-announce"
-)
+// announceArg0 is the argument 0 of the hook. See attendant.go and escort.go for
+// the other parts that the executable takes under a name of its own.
+const announceArg0 = "seccomp-hook-announce"
 
 // Main runs the process if it is this package's: the runtime, started as
 // seccomp-runc or with the first argument "runtime", or one of the processes
@@ -29,7 +26,9 @@ func Main(argv []string) (code int, ours bool) {
 	case len(argv) == 0:
 		return 0, false
 	case argv[0] == attendantArg0:
-		return attend(argv[1:]), true
+		return attend(argv[1:], false), true
+	case argv[0] == aheadArg0:
+		return attend(argv[1:], true), true
 	case argv[0] == escortArg0:
 		return escort(), true
 	case argv[0] == announceArg0:

@@ -101,9 +101,10 @@ func recoverConfig(dir *os.File) error {
 	return renameAt(dir, originalName, configName)
 }
 
-// readConfig reads the config.json of a locked bundle, at most limit bytes.
-func readConfig(dir *os.File, limit int64) ([]byte, error) {
-	fd, err := unix.Openat(int(dir.Fd()), configName, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+// readConfig reads the config.json of a locked bundle, which has a name there,
+// at most limit bytes.
+func readConfig(dir *os.File, name string, limit int64) ([]byte, error) {
+	fd, err := unix.Openat(int(dir.Fd()), name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: dir.Name() + "/" + configName, Err: err}
 	}
@@ -147,9 +148,9 @@ func (s *standIn) place() error {
 // Restore gives the bundle its own config.json back. If somebody has written
 // another one meanwhile, that one stays: it is newer.
 func (s *standIn) Restore() error {
-	current, err := readConfig(s.dir, int64(len(s.text)))
+	current, err := readConfig(s.dir, configName, int64(len(s.text)))
 	if err == nil && bytes.Equal(current, s.text) {
-		err = renameAt(s.dir, originalName, configName)
+		err = s.putBack()
 	} else {
 		err = removeAt(s.dir, originalName)
 	}
@@ -158,6 +159,9 @@ func (s *standIn) Restore() error {
 	}
 	return nil
 }
+
+// putBack gives the bundle its own config.json back, whatever stands in.
+func (s *standIn) putBack() error { return renameAt(s.dir, originalName, configName) }
 
 func lstatAt(dir *os.File, name string, st *unix.Stat_t) error {
 	return unix.Fstatat(int(dir.Fd()), name, st, unix.AT_SYMLINK_NOFOLLOW)

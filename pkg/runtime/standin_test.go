@@ -78,7 +78,7 @@ func TestStandIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := readConfig(dir, 100)
+	got, err := readConfig(dir, configName, 100)
 	if err != nil || string(got) != standing {
 		t.Fatalf("while it stands in: %s, %v", got, err)
 	}
@@ -210,11 +210,11 @@ func TestLockBundleErrors(t *testing.T) {
 	if _, err := lockBundle(filepath.Join(t.TempDir(), "absent")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent bundle: %v", err)
 	}
-	if _, err := readConfig(lock(t, t.TempDir()), 100); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := readConfig(lock(t, t.TempDir()), configName, 100); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("bundle without config.json: %v", err)
 	}
 	bundle, _ := newBundle(t)
-	if _, err := readConfig(lock(t, bundle), 3); err == nil {
+	if _, err := readConfig(lock(t, bundle), configName, 3); err == nil {
 		t.Error("a config.json over the limit was read")
 	}
 }
