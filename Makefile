@@ -29,7 +29,7 @@ build: ## Build the static binaries into bin/
 	cd cmd/shim && $(BUILD) -o $(CURDIR)/bin/containerd-shim-seccomp-v2 .
 	hack/build-front.sh bin/seccomp-runc
 	@announcer=pkg/runtime/announce/announce_$$(go env GOARCH).bin; \
-	if [[ -e $$announcer ]]; then install -m 0755 "$$announcer" bin/seccomp-hook-announce; fi
+	if [[ -e $$announcer ]]; then install -m 0755 "$$announcer" bin/seccomp-hook-announce; else rm -f bin/seccomp-hook-announce; fi
 
 .PHONY: demo
 demo: ## Run a container under runc with the hook and show what it saw (root)

@@ -17,11 +17,16 @@ bin=$host/usr/local/bin
 etc=$host/etc/containerd
 mark='# seccomp-hook'
 
-# place FILE NAME: a new file by rename(2), as the old one may be running.
+# What is installed, after that which it starts.
+programs='seccomp-hook seccomp-hook-announce seccomp-hook-runtime seccomp-runc containerd-shim-seccomp-v2'
+
+# place NAME: a new file by rename(2), as the old one may be running. Where there
+# was no C compiler seccomp-runc is a link.
 place() {
-	cp "$1" "$bin/.$2.new"
-	chmod 0755 "$bin/.$2.new"
-	mv -f "$bin/.$2.new" "$bin/$2"
+	rm -f "$bin/.$1.new"
+	cp -P "$binaries/$1" "$bin/.$1.new"
+	[ -L "$bin/.$1.new" ] || chmod 0755 "$bin/.$1.new"
+	mv -f "$bin/.$1.new" "$bin/$1"
 }
 
 # configure: a file of our own that the node's configuration imports.
@@ -53,9 +58,9 @@ configure() {
 
 install() {
 	mkdir -p "$bin"
-	place "$binaries/seccomp-hook" seccomp-hook
-	place "$binaries/containerd-shim-seccomp-v2" containerd-shim-seccomp-v2
-	ln -sf seccomp-hook "$bin/seccomp-runc"
+	for program in $programs; do
+		place "$program"
+	done
 	configure
 }
 
@@ -67,7 +72,11 @@ remove() {
 		[ -s "$etc/config.toml" ] || rm -f "$etc/config.toml"
 	fi
 	rmdir "$etc/conf.d" 2>/dev/null || true # others' files may be there
-	rm -f "$bin/seccomp-runc" "$bin/containerd-shim-seccomp-v2" "$bin/seccomp-hook"
+	# The front first: without it the shim has the runtime delete containers.
+	rm -f "$bin/seccomp-runc"
+	for program in $programs; do
+		rm -f "$bin/$program"
+	done
 }
 
 # restart: containerd reads its configuration when it starts. Containers live

@@ -8,21 +8,26 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
-	node "k8s.io/api/node/v1"
+	nodes "k8s.io/api/node/v1"
 	"sigs.k8s.io/yaml"
 )
 
 const deploy = "../../hack/deploy"
 
+// programs are what `make build` makes and what a host gets, all of it.
+var programs = []string{"containerd-shim-seccomp-v2", "seccomp-hook", "seccomp-hook-announce", "seccomp-hook-runtime", "seccomp-runc"}
+
 // objects are Kubernetes' types by what a document says it is.
 var objects = map[string]func() any{
 	"apps/v1/DaemonSet":           func() any { return new(apps.DaemonSet) },
-	"node.k8s.io/v1/RuntimeClass": func() any { return new(node.RuntimeClass) },
+	"node.k8s.io/v1/RuntimeClass": func() any { return new(nodes.RuntimeClass) },
 	"v1/Pod":                      func() any { return new(core.Pod) },
 }
 
@@ -65,7 +70,7 @@ func TestManifests(t *testing.T) {
 
 // TestManifestsAgree: what one file refers to, another one has.
 func TestManifestsAgree(t *testing.T) {
-	class := read(t, "runtimeclass.yaml")[0].(*node.RuntimeClass)
+	class := read(t, "runtimeclass.yaml")[0].(*nodes.RuntimeClass)
 	set := read(t, "daemonset.yaml")[0].(*apps.DaemonSet)
 	pod := read(t, "pod.yaml")[0].(*core.Pod)
 	if pod.Spec.RuntimeClassName == nil || *pod.Spec.RuntimeClassName != class.Name {
@@ -130,6 +135,22 @@ func TestHooksD(t *testing.T) {
 	}
 }
 
+// TestContainerfile: the DaemonSet's image has all programs.
+func TestContainerfile(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(deploy, "Containerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var copied []string
+	for _, match := range regexp.MustCompile(`\bbin/([\w-]+)`).FindAllStringSubmatch(string(text), -1) {
+		copied = append(copied, match[1])
+	}
+	slices.Sort(copied)
+	if !slices.Equal(copied, programs) {
+		t.Errorf("it copies %q, not %q", copied, programs)
+	}
+}
+
 // TestNode: what node.sh installs it takes away, and nothing else.
 func TestNode(t *testing.T) {
 	const own = "version = 2\n[plugins]\n"
@@ -146,26 +167,13 @@ func TestNode(t *testing.T) {
 		{"version 1", "version = 1\n", "", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			host, source := t.TempDir(), t.TempDir()
-			for _, name := range []string{"node.sh", "containerd.toml", "containerd-1.toml"} {
-				copyFile(t, filepath.Join(deploy, name), filepath.Join(source, name))
-			}
-			for _, name := range []string{"seccomp-hook", "containerd-shim-seccomp-v2"} {
-				write(t, filepath.Join(source, name), "#!/bin/true\n")
-			}
+			host, source := t.TempDir(), packed(t)
 			write(t, filepath.Join(host, "usr/local/bin/other"), "")
 			if tc.config != "" {
 				write(t, filepath.Join(host, "etc/containerd/config.toml"), tc.config)
 			}
 			before := tree(t, host)
-			run := func(verb string) error {
-				cmd := exec.Command("sh", filepath.Join(source, "node.sh"), verb)
-				cmd.Env = append(os.Environ(), "HOST="+host)
-				out, err := cmd.CombinedOutput()
-				t.Logf("%s: %s", verb, out)
-				return err
-			}
-			err := run("install")
+			err := node(t, source, host, "install")
 			if (err != nil) != tc.fails {
 				t.Fatal(err)
 			}
@@ -174,20 +182,81 @@ func TestNode(t *testing.T) {
 				if err != nil || !strings.Contains(string(config), tc.want) || !strings.Contains(string(config), "/etc/containerd/conf.d/*.toml") {
 					t.Errorf("%v: configuration:\n%s", err, config)
 				}
-				if err := run("install"); err != nil { // as after a restart of the pod
+				if err := node(t, source, host, "install"); err != nil { // as after a restart of the pod
 					t.Fatal(err)
 				}
-				if target, err := os.Readlink(filepath.Join(host, "usr/local/bin/seccomp-runc")); err != nil || target != "seccomp-hook" {
-					t.Error(target, err)
-				}
+				installed(t, filepath.Join(host, "usr/local/bin"))
 			}
-			if err := run("remove"); err != nil {
+			if err := node(t, source, host, "remove"); err != nil {
 				t.Fatal(err)
 			}
 			if after := tree(t, host); after != before {
 				t.Errorf("before:\n%s\nafter:\n%s", before, after)
 			}
 		})
+	}
+}
+
+// packed makes a folder as the DaemonSet's image has it. Each program holds its
+// name.
+func packed(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"node.sh", "containerd.toml", "containerd-1.toml"} {
+		copyFile(t, filepath.Join(deploy, name), filepath.Join(dir, name))
+	}
+	for _, name := range programs {
+		write(t, filepath.Join(dir, name), name)
+	}
+	return dir
+}
+
+// node runs node.sh of a folder on a node, whose root is another folder.
+func node(t *testing.T, source, host, verb string) error {
+	t.Helper()
+	cmd := exec.Command("sh", filepath.Join(source, "node.sh"), verb)
+	cmd.Env = append(os.Environ(), "HOST="+host)
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s: %s", verb, out)
+	return err
+}
+
+// installed checks that a folder has all programs, each as it was built.
+func installed(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range programs {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		info, err := os.Lstat(filepath.Join(dir, name))
+		if err != nil || string(text) != name || info.Mode() != 0o755 {
+			t.Errorf("%s is a file %v of %q, %v", name, info.Mode(), text, err)
+		}
+	}
+}
+
+// TestNodeLink: where there was no C compiler seccomp-runc is a link, on the node
+// as well, also in the place of a program.
+func TestNodeLink(t *testing.T) {
+	host, source := t.TempDir(), packed(t)
+	front := filepath.Join(source, "seccomp-runc")
+	for _, step := range []func() error{
+		func() error { return node(t, source, host, "install") },
+		func() error { return os.Remove(front) },
+		func() error { return os.Symlink("seccomp-hook", front) },
+		func() error { return node(t, source, host, "install") },
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if target, err := os.Readlink(filepath.Join(host, "usr/local/bin/seccomp-runc")); err != nil || target != "seccomp-hook" {
+		t.Error(target, err)
+	}
+	if info, err := os.Lstat(filepath.Join(host, "usr/local/bin/seccomp-hook")); err != nil || info.Mode() != 0o755 {
+		t.Error(info, err)
 	}
 }
 
