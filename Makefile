@@ -18,6 +18,9 @@ DEB_VERSION := $(or $(patsubst v%,%,$(filter v%,$(VERSION))),0~$(VERSION))
 # build where root builds another user's checkout.
 BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X seccomp-hook/pkg/filter.version=$(VERSION)'
 
+# Where the Debian package goes.
+DEB_DIR ?= bin/
+
 FUZZTIME ?= 10s
 
 ##@ Use
@@ -47,7 +50,7 @@ demo-containerd: ## Run a container and an exec under a private containerd with 
 .PHONY: deb
 deb: build ## Build the Debian package into bin/
 	hack/build-tools.sh nfpm
-	GOARCH=$$(go env GOARCH) DEB_VERSION=$(DEB_VERSION) bin/tools/nfpm package --config hack/nfpm.yaml --packager deb --target bin/
+	GOARCH=$$(go env GOARCH) DEB_VERSION=$(DEB_VERSION) bin/tools/nfpm package --config hack/nfpm.yaml --packager deb --target $(DEB_DIR)
 
 .PHONY: clean
 clean: ## Remove everything that was built

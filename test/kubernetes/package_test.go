@@ -1,0 +1,94 @@
+//go:build integration
+
+package kubernetes
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"seccomp-hook/test/integration"
+)
+
+// TestDebianPackage builds the package as users do, compares what is in it, and
+// runs a container with the files of it.
+func TestDebianPackage(t *testing.T) {
+	dir := t.TempDir()
+	integration.MustCommand(t, "make", "-C", integration.Root(t), "deb", "DEB_DIR="+dir)
+	debs, err := filepath.Glob(filepath.Join(dir, "seccomp-hook_*.deb"))
+	if err != nil || len(debs) != 1 {
+		t.Fatal("packages: ", debs, err)
+	}
+	unpacked := filepath.Join(dir, "unpacked")
+	integration.MustCommand(t, "dpkg-deb", "--extract", debs[0], unpacked)
+	program := func(name string) string { return filepath.Join(unpacked, "usr/bin", name) }
+
+	t.Run("files", func(t *testing.T) {
+		have := strings.Join(contents(t, debs[0]), "\n")
+		if want := strings.Join(wanted(t), "\n"); have != want {
+			t.Errorf("want:\n%s\nhave:\n%s", want, have)
+		}
+	})
+	t.Run("hook", func(t *testing.T) { integration.MustCommand(t, program("seccomp-hook"), "version") })
+	t.Run("shim", func(t *testing.T) { integration.MustCommand(t, program("containerd-shim-seccomp-v2"), "-v") })
+	t.Run("runtime", func(t *testing.T) {
+		plain := integration.Runc(t)
+		rt := plain.Behind("packaged", program("seccomp-runc"), "--real-runtime", plain.Argv[0])
+		b := integration.NewBundle(t, integration.WithVictim(integration.Probe, "pause"),
+			integration.Annotation("io.seccomp-hook.profile", "builtin:docker"))
+		c := b.Create(rt)
+		c.Start()
+		want(t, c.Exec(append(b.Spec.Process.Args[:1:1], look[1:]...)...), true, syscall.EPERM)
+		if r := c.Delete(true); r.Code != 0 {
+			t.Error(r)
+		}
+	})
+}
+
+// wanted is what the package is to have: permissions and path of every file, and
+// of every folder that is empty.
+func wanted(t *testing.T) []string {
+	t.Helper()
+	want := []string{
+		"drwxr-xr-x /etc/seccomp-hook/profiles/",
+		"-rw-r--r-- /usr/share/containers/oci/hooks.d/seccomp-hook.json",
+		"-rw-r--r-- /usr/share/doc/seccomp-hook/CHANGELOG.md",
+		"-rw-r--r-- /usr/share/doc/seccomp-hook/README.md",
+		"-rw-r--r-- /usr/share/doc/seccomp-hook/copyright",
+		"-rw-r--r-- /usr/share/seccomp-hook/containerd-1.toml",
+		"-rw-r--r-- /usr/share/seccomp-hook/containerd.toml",
+	}
+	for _, name := range programs {
+		want = append(want, "-rwxr-xr-x /usr/bin/"+name)
+	}
+	docs, err := filepath.Glob(filepath.Join(integration.Root(t), "docs/*.md"))
+	must(t, err)
+	for _, doc := range docs {
+		want = append(want, "-rw-r--r-- /usr/share/doc/seccomp-hook/docs/"+filepath.Base(doc))
+	}
+	slices.Sort(want)
+	return want
+}
+
+// contents is what a package has, in the form of wanted. All of it is root's.
+func contents(t *testing.T, deb string) []string {
+	t.Helper()
+	listing := integration.MustCommand(t, "dpkg-deb", "--contents", deb).Stdout
+	var have []string
+	for line := range strings.Lines(listing) {
+		fields := strings.Fields(line) // permissions, owner, size, day, time, path
+		if len(fields) != 6 || fields[1] != "root/root" || !strings.HasPrefix(fields[5], "./") {
+			t.Errorf("not a file of root's: %q", line)
+			continue
+		}
+		path := fields[5][1:]
+		if strings.HasSuffix(path, "/") && strings.Count(listing, " ."+path) > 1 {
+			continue // there is something in this folder
+		}
+		have = append(have, fields[0]+" "+path)
+	}
+	slices.Sort(have)
+	return have
+}
