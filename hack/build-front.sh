@@ -24,6 +24,6 @@ flags=(
 	# What belongs to one, or to code that is unwound.
 	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables
 	# One small file with few pages to map.
-	-Wl,-z,noseparate-code,--build-id=none,-s
+	"-Wl,-z,noseparate-code,--build-id=none,-s"
 )
 gcc "${flags[@]}" "$@" -o "$output" "$source"/*.c

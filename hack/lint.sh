@@ -1,10 +1,27 @@
 #!/usr/bin/env bash
-# Runs the linters over the Go code of every build tag and over the scripts.
+# Runs the linters over the Go code of every build tag, over the C code, and over
+# the scripts.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 root=$PWD
-for module in . cmd/shim test/kubernetes; do
+for module in . cmd/shim test/bench test/kubernetes; do
 	(cd "$module" && "$root/bin/tools/golangci-lint" run ./...)
 done
+
+# The front as it is built, with more warnings, which are errors there; and with
+# the faults of the tests.
+warnings=(
+	-fanalyzer
+	-Wconversion -Wsign-conversion -Wshadow -Wundef
+	-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wnull-dereference
+	-Wstrict-prototypes -Wold-style-definition -Wredundant-decls -Wunused-macros
+	-Wpointer-arith -Wvla -Wstack-usage=65536
+)
+front=$(mktemp)
+trap 'rm -f "$front"' EXIT
+for faults in -UFAULTS -DFAULTS; do
+	hack/build-front.sh "$front" "$faults" "${warnings[@]}"
+done
+
 shellcheck hack/*.sh hack/deploy/*.sh .ci/run

@@ -83,7 +83,7 @@ bool host_root(void)
 {
 	char map[256];
 	const char *p = map;
-	uint64_t inside, outside, count;
+	uint64_t inside = 0, outside = 0, count = 0; /* gcc's analyzer does not see the loop set them */
 
 	if (sys(geteuid) != 0 || read_file("/proc/self/uid_map", map, sizeof map) <= 0)
 		return false;

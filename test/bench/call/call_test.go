@@ -95,7 +95,7 @@ func BenchmarkGetppid(b *testing.B) {
 		if calls[i], took[i], err = caller(c.programs); err != nil {
 			b.Fatal(err)
 		}
-		defer close(calls[i])
+		b.Cleanup(func() { close(calls[i]) })
 	}
 	for b.Loop() {
 		for i := range chains {
