@@ -127,7 +127,7 @@ portable: ## Compile for the other systems and architectures
 	hack/portable.sh
 
 .PHONY: lint
-lint: ## Run the linters over Go and shell
+lint: ## Run the linters over Go, C and shell
 	hack/dependencies.sh lint
 	hack/build-tools.sh golangci-lint
 	hack/lint.sh
