@@ -40,11 +40,33 @@ static long moved(long fd)
 	return duplicate;
 }
 
+/*
+ * prepend puts a variable in front of the environment, where it is the one that
+ * counts. The environment is behind the arguments on the stack, and those
+ * behind their number, which makes room.
+ */
+static void prepend(char ***argv, char *variable)
+{
+	char **arg;
+
+	for (arg = *argv; *arg; arg++)
+		arg[-1] = *arg;
+	arg[-1] = NULL;
+	--*argv;
+	*--environment = variable;
+}
+
 /* run becomes an attendant. */
 _Noreturn static void run(char *name, char **argv, long caller, long first, long second)
 {
+	/*
+	 * It waits most of the time, beside a runtime that does not. With more than one processor the Go runtime
+	 * would look every 20 microseconds for something to do (runtime, proc.go, retake).
+	 */
+	static char one_processor[] = "GOMAXPROCS=1";
 	const char *path = product();
 
+	prepend(&argv, one_processor);
 	if (sys(dup3, 2, STDERR_FD, 0) < 0)
 		sys(close, STDERR_FD); /* there is none, and this is something else */
 	/* Somebody may wait for the end of the output; stderr the attendant closes itself. */

@@ -1,7 +1,7 @@
 /*
  * Which real runtime it is, as pkg/runtime's LoadConfig and findRuntime say.
- * Where the administrator has said something that is not on the command line,
- * the Go program reads it.
+ * What the administrator has said in the environment the Go program reads, and
+ * also the configuration file, once: of that it leaves a note (known.go there).
  */
 #include "front.h"
 
@@ -49,18 +49,62 @@ static const char *search(const char *path, const char *name)
 	return NULL;
 }
 
+static const char configuration[] = "/etc/seccomp-hook/config.toml";
+static const char note[] = "/run/seccomp-hook/attendants/real-runtime";
+
+/* append_time appends the time of a file's change. */
+static void append_time(struct text *t, const struct statx_timestamp *time)
+{
+	append_number(t, (uint64_t)time->tv_sec, 10);
+	append(t, ".");
+	append_number(t, time->tv_nsec, 10);
+}
+
+/*
+ * configured sets the real runtime that the configuration file names, "" where
+ * it names none. It returns false where the Go program must read the file.
+ */
+static bool configured(const char **name)
+{
+	static char text[NAME_SIZE + 256];
+	struct text version = {0};
+	struct statx file, st;
+	long n = sys(statx, AT_FDCWD, configuration, 0, STATX_BASIC_STATS, &file);
+
+	*name = "";
+	if (n < 0)
+		return n == NO_FILE;
+	/* Nobody but root can have left it. */
+	if (sys(statx, AT_FDCWD, note, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) < 0 || st.stx_uid != 0 ||
+	    st.stx_mode & 022 || read_file(note, text, sizeof text) < 0)
+		return false;
+	append_number(&version, file.stx_dev_major, 10);
+	append(&version, ":");
+	append_number(&version, file.stx_dev_minor, 10);
+	append(&version, ":");
+	append_number(&version, file.stx_ino, 10);
+	append(&version, " ");
+	append_number(&version, file.stx_size, 10);
+	append(&version, " ");
+	append_time(&version, &file.stx_mtime);
+	append(&version, " ");
+	append_time(&version, &file.stx_ctime);
+	append(&version, "\n");
+	*name = after(text, version.at);
+	return *name != NULL;
+}
+
 const char *find_runtime(const struct invocation *invocation)
 {
-	const char *runtime = invocation->real_runtime, *path = variable("PATH");
+	const char *runtime = invocation->real_runtime, *path = variable("PATH"), *named;
 
-	if (variable("SECCOMP_HOOK_CONFIG") || variable("SECCOMP_HOOK_REAL_RUNTIME") ||
-	    sys(faccessat, AT_FDCWD, "/etc/seccomp-hook/config.toml", 0) != NO_FILE)
+	if (variable("SECCOMP_HOOK_CONFIG") || variable("SECCOMP_HOOK_REAL_RUNTIME") || !configured(&named))
 		return NULL;
 	if (!path || !*path)
 		path = default_path;
-	if (!runtime)
-		runtime = search(path, "runc");
-	if (!runtime)
+	if (!runtime && *named)
+		runtime = contains(named, "/") ? named : search(path, named);
+	else if (!runtime && !(runtime = search(path, "runc")))
 		runtime = search(path, "crun");
 	if (!runtime || runtime[0] != '/' || ours(runtime))
 		return NULL;

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -51,12 +52,16 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 	switch {
 	case err == nil:
 		defer f.Close()
+		version := versionOf(f, time.Now()) // before it is read
 		if err := toml.NewDecoder(f).DisallowUnknownFields().Decode(&c); err != nil {
 			var strict *toml.StrictMissingError
 			if errors.As(err, &strict) {
 				return c, fmt.Errorf("runtime: configuration %s: unknown key %q", path, strings.Join(strict.Errors[0].Key(), "."))
 			}
 			return c, fmt.Errorf("runtime: configuration %s: %w", path, err)
+		}
+		if !named {
+			rememberRuntime(version, c.RealRuntime)
 		}
 	case named || !errors.Is(err, fs.ErrNotExist):
 		return c, fmt.Errorf("runtime: configuration: %w", err)

@@ -1,0 +1,55 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// knownFile says which real runtime the configuration file names, so that the
+// front (cmd/seccomp-runc, runtime.c) need not read TOML: what tells this very
+// version of the file from any other, and in the next line the name, if any.
+const knownFile = attendantDir + "/real-runtime"
+
+// knownAge is how long a file must have been as it is. A change within the
+// granularity of the clock that the kernel stamps files with would go unseen.
+const knownAge = 2 * time.Second
+
+// rememberRuntime writes knownFile, if that is not there already. It is done for
+// speed: whatever is in the way, the front asks this program again.
+func rememberRuntime(version, name string) {
+	if version == "" || !hostRoot() {
+		return
+	}
+	want := version + "\n" + name
+	if have, err := os.ReadFile(knownFile); err == nil && string(have) == want {
+		return
+	}
+	draft, err := os.CreateTemp(attendantDir, ".real-runtime-") // mode 0600
+	if err != nil {
+		return
+	}
+	_, err = draft.WriteString(want)
+	if closeErr := draft.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(draft.Name(), knownFile)
+	}
+	if err != nil {
+		_ = os.Remove(draft.Name()) // it is of no use
+	}
+}
+
+// versionOf returns what tells a version of an open file from any other; "" where
+// the file is too new for that.
+func versionOf(f *os.File, now time.Time) string {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil || now.Sub(time.Unix(st.Ctim.Unix())) < knownAge {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d:%d %d %d.%d %d.%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino, st.Size,
+		st.Mtim.Sec, st.Mtim.Nsec, st.Ctim.Sec, st.Ctim.Nsec)
+}
