@@ -3,6 +3,7 @@
 package kubernetes
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,18 +34,34 @@ func TestDebianPackage(t *testing.T) {
 	})
 	t.Run("hook", func(t *testing.T) { integration.MustCommand(t, program("seccomp-hook"), "version") })
 	t.Run("shim", func(t *testing.T) { integration.MustCommand(t, program("containerd-shim-seccomp-v2"), "-v") })
-	t.Run("runtime", func(t *testing.T) {
-		plain := integration.Runc(t)
-		rt := plain.Behind("packaged", program("seccomp-runc"), "--real-runtime", plain.Argv[0])
-		b := integration.NewBundle(t, integration.WithVictim(integration.Probe, "pause"),
-			integration.Annotation("io.seccomp-hook.profile", "builtin:docker"))
-		c := b.Create(rt)
-		c.Start()
-		want(t, c.Exec(append(b.Spec.Process.Args[:1:1], look[1:]...)...), true, syscall.EPERM)
-		if r := c.Delete(true); r.Code != 0 {
-			t.Error(r)
-		}
-	})
+	// The front beside what it starts, and the two ways of doing without it.
+	link := filepath.Join(dir, "seccomp-runc")
+	must(t, os.Symlink(program("seccomp-hook"), link))
+	for name, argv := range map[string][]string{
+		"seccomp-runc":         {program("seccomp-runc")},
+		"a link":               {link},
+		"seccomp-hook runtime": {program("seccomp-hook"), "runtime"},
+	} {
+		t.Run(name, func(t *testing.T) { filters(t, argv...) })
+	}
+}
+
+// filters checks that a container and an exec by this runtime have the profile
+// that the container names.
+func filters(t *testing.T, argv ...string) {
+	t.Helper()
+	plain := integration.Runc(t)
+	rt := plain.Behind("packaged", append(argv, "--real-runtime", plain.Argv[0])...)
+	docker := integration.Annotation("io.seccomp-hook.profile", "builtin:docker")
+	want(t, integration.NewBundle(t, integration.WithVictim(integration.Probe, look[1:]...), docker).Run(rt), true, syscall.EPERM)
+
+	b := integration.NewBundle(t, integration.WithVictim(integration.Probe, "pause"), docker)
+	c := b.Create(rt)
+	c.Start()
+	want(t, c.Exec(append(b.Spec.Process.Args[:1:1], look[1:]...)...), true, syscall.EPERM)
+	if r := c.Delete(true); r.Code != 0 {
+		t.Error(r)
+	}
 }
 
 // wanted is what the package is to have: permissions and path of every file, and
