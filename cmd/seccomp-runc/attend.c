@@ -1,7 +1,7 @@
 /*
  * The attendant of a container that is being made is the Go program: it decides
  * on the filter, edits what the runtime reads, and stays until the filter is
- * live (pkg/runtime, attendant.go). It is started as a process beside this one,
+ * live (pkg/runtime, attend.go). It is started as a process beside this one,
  * so that this one becomes the runtime without having been a Go program.
  *
  * The runtime reads config.json, so it would have to wait until that is edited.
