@@ -226,4 +226,3 @@ func tellCaller(answer ...byte) error {
 	_, err := unix.SendmsgN(socketFD, answer, nil, nil, unix.MSG_NOSIGNAL)
 	return os.NewSyscallError("sendmsg", err)
 }
-
