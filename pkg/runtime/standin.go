@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/spec"
 )
 
 // Names in a bundle while the runtime reads its config.json.
@@ -98,7 +101,18 @@ func recoverConfig(dir *os.File) error {
 	if err == nil && config.Dev == original.Dev && config.Ino == original.Ino {
 		return removeAt(dir, originalName)
 	}
+	// An engine may have written another config.json since, by which it wants
+	// the next container.
+	if text, err := readConfig(dir, configName, spec.MaxSize); err == nil && !standsIn(text) {
+		return removeAt(dir, originalName)
+	}
 	return renameAt(dir, originalName, configName)
+}
+
+// standsIn reports whether a text is what a stand-in can have been left with:
+// nothing, a part, or all of it, with the hook that no other config.json has.
+func standsIn(text []byte) bool {
+	return !json.Valid(text) || bytes.Contains(text, []byte(`"`+announceArg0+`"`))
 }
 
 // readConfig reads the config.json of a locked bundle, which has a name there,

@@ -12,7 +12,7 @@ import (
 
 const (
 	own      = `{"own": true}`
-	standing = `{"standing": "in"}`
+	standing = `{"standing": "in", "hooks": {"createRuntime": [{"args": ["` + announceArg0 + `"]}]}}`
 )
 
 // newBundle makes a bundle and returns its path and its config.json's inode.
@@ -78,7 +78,7 @@ func TestStandIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := readConfig(dir, configName, 100)
+	got, err := readConfig(dir, configName, 1000)
 	if err != nil || string(got) != standing {
 		t.Fatalf("while it stands in: %s, %v", got, err)
 	}
@@ -125,6 +125,38 @@ func TestRecoverConfig(t *testing.T) {
 			lock(t, bundle)
 			wantOwn(t, bundle, ino)
 		})
+	}
+}
+
+// What is left in the place of config.json need not be whole.
+func TestRecoverConfigFromAPart(t *testing.T) {
+	for _, part := range []string{"", standing[:len(standing)/2], standing} {
+		bundle, ino := newBundle(t)
+		left(t, bundle, part)
+		lock(t, bundle)
+		wantOwn(t, bundle, ino)
+	}
+}
+
+// An engine that writes another config.json wants that one, also where the
+// bundle's own was never given back.
+func TestRecoverConfigKeepsANewerOne(t *testing.T) {
+	const newer = `{"newer": 1}`
+	bundle, _ := newBundle(t)
+	left(t, bundle, newer)
+	lock(t, bundle)
+	wantConfig(t, bundle, newer)
+}
+
+// left leaves a bundle with a text in the place of its config.json.
+func left(t *testing.T, bundle, text string) {
+	t.Helper()
+	config := filepath.Join(bundle, configName)
+	if err := os.Rename(config, filepath.Join(bundle, originalName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
