@@ -188,6 +188,53 @@ env | sed 's/^/variable /; s/=/: /'`
 	}
 }
 
+// TestFrontFollower: a follower holds on to nothing: a descriptor that somebody
+// reads to its end, a directory, or a place among the runtime's children, for
+// whose end crun waits.
+func TestFrontFollower(t *testing.T) {
+	for _, rt := range []Runtime{Runc(t), Crun(t)} {
+		t.Run(rt.Name, func(t *testing.T) {
+			path := frontAlone(t)
+			b := NewBundle(t, denying(t), WithVictim(Probe, "pause"))
+			c := b.Create(front(t, rt))
+			c.Start()
+			pid := filepath.Join(b.Dir, "exec.pid")
+			cmd := c.by(rt.Behind("alone", path, "--real-runtime", rt.Argv[0])).
+				command("exec", "--pid-file", pid, c.ID, b.Spec.Process.Args[0], "say", "up", "pause")
+			out := tempFile(t)
+			cmd.Stdout = out
+			must(t, cmd.Start())
+			Eventually(t, "the exec'd process", func() bool { info, err := out.Stat(); return err == nil && info.Size() > 0 })
+			var followers []process
+			for _, p := range processes() {
+				if exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid)); exe == path {
+					followers = append(followers, p)
+				}
+			}
+			if len(followers) != 1 {
+				t.Fatalf("followers: %v", followers)
+			}
+			f := followers[0]
+			files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", f.pid))
+			must(t, err)
+			cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", f.pid))
+			must(t, err)
+			if len(files) > 0 || cwd != "/" || f.parent == cmd.Process.Pid {
+				t.Errorf("it has %d files open, is in %s, and is the child of %d, where the runtime is %d", len(files), cwd, f.parent, cmd.Process.Pid)
+			}
+			text, err := os.ReadFile(pid)
+			must(t, err)
+			executed, err := strconv.Atoi(string(text))
+			must(t, err)
+			must(t, unix.Kill(executed, unix.SIGKILL))
+			if err := cmd.Wait(); exitCode(cmd.ProcessState) != 128+int(unix.SIGKILL) {
+				t.Errorf("the exec: %v", err)
+			}
+			WaitExit(t, f.pid)
+		})
+	}
+}
+
 // TestFrontTicketRefused: a ticket that is not whole, not the product's, or not of this
 // very container is not used; nor is a whole one where the caller is none for
 // whom the front could act. The Go program decides then.
