@@ -76,7 +76,7 @@ func (t *tracer) next() (stop, error) {
 // wait for the first alone would last for ever.
 func (t *tracer) await(tid int) (stop, error) {
 	for {
-		s, err := wait()
+		s, err := waitActively()
 		if err != nil || s.tid == tid {
 			return s, err
 		}
@@ -85,6 +85,27 @@ func (t *tracer) await(tid int) (stop, error) {
 			t.pending = append(t.pending, s)
 		}
 	}
+}
+
+// attempts is how often waitActively looks before it sleeps, about a microsecond
+// apart.
+const attempts = 200
+
+// waitActively is wait for a stop that comes at once. On an idle processor a
+// process is woken some tens of microseconds late, which is longer than a
+// tracee takes for an injected call.
+func waitActively() (stop, error) {
+	for range attempts {
+		var s stop
+		var err error
+		s.tid, err = unix.Wait4(-1, &s.status, unix.WALL|unix.WNOTHREAD|unix.WNOHANG, nil)
+		if s.tid != 0 || err != nil && err != unix.EINTR {
+			return s, err
+		}
+		// The tracee may be waiting for this very processor.
+		_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	}
+	return wait()
 }
 
 func wait() (stop, error) {

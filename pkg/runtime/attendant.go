@@ -85,7 +85,7 @@ type attendant struct {
 	socket   string   // where the hook announces init
 	announce int32    // the socket
 	hook     *os.File // the connection
-	// giveBack waits until the bundle has its own config.json back.
+	// giveBack gives the bundle its own config.json back, once.
 	giveBack func() error
 }
 
@@ -107,8 +107,6 @@ func (a *attendant) attend() error {
 	if a.hook == nil { // the runtime has ended
 		return errors.Join(err, a.giveBack())
 	}
-	// Another thread does it meanwhile; the hook waits for both.
-	go func() { _ = a.giveBack() }()
 	if err == nil {
 		err = a.install()
 	}
