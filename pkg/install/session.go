@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/install/orphan"
 )
 
 // Serve is the installer process: it reads one request, installs, answers, and
@@ -19,8 +21,8 @@ func Serve() int {
 	runtime.LockOSThread()
 	// Nothing that the hook inherited stays open here: a runtime reads its
 	// hooks' output to the end. The Go runtime opens /dev/null in the place of
-	// 0, 1 and 2, and has opened nothing else yet.
-	if err := unix.CloseRange(pidfdFD+1, ^uint(0)>>1, 0); err != nil && err != unix.ENOSYS {
+	// 0, 1 and 2.
+	if err := orphan.CloseInherited(pidfdFD + 1); err != nil {
 		return 1
 	}
 	if err := os.Chdir("/"); err != nil { // keep no file system busy

@@ -80,11 +80,11 @@ func startAttendant(args []string) (real string, code int, err error) {
 func attend(args []string, ahead bool) int {
 	// It may become the tracer, and that is a thread.
 	runtime.LockOSThread()
-	last := uint(socketFD)
+	last := socketFD
 	if ahead {
 		last = standInFD
 	}
-	if err := unix.CloseRange(last+1, ^uint(0)>>1, 0); err != nil && err != unix.ENOSYS {
+	if err := orphan.CloseInherited(last + 1); err != nil {
 		return exitFailure
 	}
 	unix.CloseOnExec(stderrFD)

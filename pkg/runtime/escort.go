@@ -104,7 +104,7 @@ func (w *wrapper) escorted(c *container, f *filter.Filter, r install.ExecRequest
 // escort is the process.
 func escort() int {
 	runtime.LockOSThread() // a tracee belongs to one thread
-	if err := unix.CloseRange(escortStderrFD+1, ^uint(0)>>1, 0); err != nil && err != unix.ENOSYS {
+	if err := orphan.CloseInherited(escortStderrFD + 1); err != nil {
 		return 1
 	}
 	unix.CloseOnExec(escortStderrFD)

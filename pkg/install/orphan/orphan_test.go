@@ -4,8 +4,10 @@ package orphan
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
@@ -139,7 +141,35 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if os.Args[0] == "orphan-inherited" {
+		out := os.NewFile(FirstFile, "out")
+		time.Sleep(time.Microsecond) // not to wait: it makes the Go runtime use its poller
+		err := CloseInherited(FirstFile + 1)
+		time.Sleep(time.Microsecond)
+		_, statErr := os.Stat("/proc/self/fd/" + os.Args[1])
+		fmt.Fprintln(out, err, errors.Is(statErr, fs.ErrNotExist))
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
+}
+
+// A process can close what it was started with, and still has what its Go runtime
+// has opened.
+func TestCloseInherited(t *testing.T) {
+	r, w := pipe(t)
+	// dup(2) clears close-on-exec, so the process inherits it.
+	extra, err := unix.Dup(int(r.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(extra)
+	if err := Start(self, []string{"orphan-inherited", strconv.Itoa(extra)}, nil, int(w.Fd())); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if text, err := io.ReadAll(r); err != nil || string(text) != "<nil> true\n" {
+		t.Errorf("said %q, %v", text, err)
+	}
 }
 
 // The program that is built in is what its source says.
