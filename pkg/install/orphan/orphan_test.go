@@ -143,14 +143,24 @@ func TestMain(m *testing.M) {
 	}
 	if os.Args[0] == "orphan-inherited" {
 		out := os.NewFile(FirstFile, "out")
-		time.Sleep(time.Microsecond) // not to wait: it makes the Go runtime use its poller
-		err := CloseInherited(FirstFile + 1)
-		time.Sleep(time.Microsecond)
+		err := deadlines() // from here on the Go runtime has its poller
+		err = errors.Join(err, CloseInherited(FirstFile+1), deadlines())
 		_, statErr := os.Stat("/proc/self/fd/" + os.Args[1])
 		fmt.Fprintln(out, err, errors.Is(statErr, fs.ErrNotExist))
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// deadlines asks the Go runtime's poller for something.
+func deadlines() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	defer w.Close()
+	return r.SetReadDeadline(time.Now())
 }
 
 // A process can close what it was started with, and still has what its Go runtime
