@@ -9,11 +9,10 @@ set -euo pipefail
 output=$1
 shift
 source=$(dirname "$0")/../cmd/seccomp-runc
-rm -f "$output" # a link is not to be written through
 
 if [ "$(go env GOARCH)" != amd64 ] || ! command -v gcc >/dev/null; then
 	echo "$output: no C compiler for x86_64; it is a link to seccomp-hook"
-	ln -s seccomp-hook "$output"
+	ln -sfn seccomp-hook "$output"
 	exit 0
 fi
 
@@ -26,4 +25,9 @@ flags=(
 	# One small file with few pages to map.
 	"-Wl,-z,noseparate-code,--build-id=none,-s"
 )
-gcc "${flags[@]}" "$@" -o "$output" "$source"/*.c
+# The program may be running, and a link is not to be written through.
+draft=$(mktemp "$output.XXXXXX")
+trap 'rm -f "$draft"' EXIT
+gcc "${flags[@]}" "$@" -o "$draft" "$source"/*.c
+chmod 0755 "$draft"
+mv -f "$draft" "$output"

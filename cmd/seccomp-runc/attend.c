@@ -70,9 +70,11 @@ _Noreturn static void run(char *name, char **argv, long caller, long first, long
 	if (sys(dup3, 2, STDERR_FD, 0) < 0)
 		sys(close, STDERR_FD); /* there is none, and this is something else */
 	/* Somebody may wait for the end of the output; stderr the attendant closes itself. */
-	sys(close_range, 0, 2, 0);
+	for (int fd = 0; fd <= 2; fd++)
+		sys(close, fd);
 	if (path && sys(dup3, caller, CALLER_FD, 0) >= 0 && sys(dup3, first, SOCKET_FD, 0) >= 0 &&
 	    (second < 0 || sys(dup3, second, STAND_IN_FD, 0) >= 0)) {
+		close_from(second < 0 ? SOCKET_FD + 1 : STAND_IN_FD + 1);
 		argv[0] = name;
 		sys(execve, path, argv, environment);
 	}

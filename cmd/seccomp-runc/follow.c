@@ -72,7 +72,7 @@ _Noreturn static void run(long followed, long report)
 	at_install(INSTALL_START);
 	/* Nothing that was inherited stays open: somebody may read it to its end. */
 	sys(dup3, report, 0, 0);
-	sys(close_range, 1, ~0U, 0);
+	close_from(1);
 	sys(chdir, "/");
 	if (!mounts_of((uint64_t)followed, &host))
 		leave(1);

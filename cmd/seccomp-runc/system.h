@@ -137,6 +137,16 @@ static inline const char *number(const char *s, uint64_t *value)
 	return s;
 }
 
+/* close_from closes all descriptors from first on. */
+static inline void close_from(int first)
+{
+	enum { ENOUGH = 1 << 16 };
+
+	if (sys(close_range, first, ~0U, 0) < 0) /* before Linux 5.9 */
+		for (int fd = first; fd < ENOUGH; fd++)
+			sys(close, fd);
+}
+
 /* read_file reads the beginning of a file, with a null behind it; the result is its size or an error. */
 static inline long read_file(const char *path, char *into, size_t size)
 {
