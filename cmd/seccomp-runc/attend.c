@@ -14,10 +14,7 @@
 #include "front.h"
 #include "steps.h"
 
-/* Names in a bundle, as in pkg/runtime, standin.go. */
-static const char config[] = "config.json";
-static const char original[] = ".config.json.seccomp-hook-original";
-static const char draft[] = ".config.json.seccomp-hook-draft";
+static const char config[] = CONFIG, original[] = ORIGINAL, draft[] = DRAFT;
 
 /* Descriptors of an attendant; FREE_FD is above all of them. */
 enum { CALLER_FD = 3, STDERR_FD, SOCKET_FD, BUNDLE_FD = SOCKET_FD, STAND_IN_FD, FREE_FD };

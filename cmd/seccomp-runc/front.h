@@ -34,6 +34,9 @@ bool creates(const char *command);
 /* passes says whether a command is the real runtime's alone. */
 bool passes(const char *command);
 
+/* has_configuration says whether there is a configuration file. */
+bool has_configuration(void);
+
 /* find_runtime finds the real runtime, NULL where the Go program is to find it. */
 const char *find_runtime(const struct invocation *invocation);
 
@@ -59,6 +62,14 @@ bool find_ticket(const struct invocation *invocation, const char *runtime, struc
  * done, and nothing was.
  */
 bool follow(const struct ticket *ticket);
+
+/* Names in a bundle, as in pkg/runtime, standin.go. */
+#define CONFIG "config.json"
+#define ORIGINAL ".config.json.seccomp-hook-original"
+#define DRAFT ".config.json.seccomp-hook-draft"
+
+/* plain says whether a container that is to be made gets no filter for certain. */
+bool plain(const struct invocation *invocation);
 
 /*
  * attend starts the attendant of this process, which prepares the container. It

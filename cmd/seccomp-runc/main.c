@@ -101,6 +101,8 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 		defer(argv);
 	runtime = find_runtime(&invocation);
 	if (creates(invocation.command)) {
+		if (runtime && plain(&invocation))
+			become(runtime, invocation.args);
 		if (!runtime || !attend_ahead(argv, &invocation))
 			runtime = attend(argv);
 		become(runtime, invocation.args);

@@ -52,6 +52,11 @@ static const char *search(const char *path, const char *name)
 static const char configuration[] = "/etc/seccomp-hook/config.toml";
 static const char note[] = "/run/seccomp-hook/attendants/real-runtime";
 
+bool has_configuration(void)
+{
+	return sys(faccessat, AT_FDCWD, configuration, 0) != NO_FILE;
+}
+
 /* append_time appends the time of a file's change. */
 static void append_time(struct text *t, const struct statx_timestamp *time)
 {
