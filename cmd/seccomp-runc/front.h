@@ -43,6 +43,18 @@ const char *find_runtime(const struct invocation *invocation);
 /* host_root says whether this is root of the host, in its initial user namespace. */
 bool host_root(void);
 
+/*
+ * mentions says whether a text has a word, in any case, or could have it as an
+ * escape sequence (\u0073).
+ */
+bool mentions(const char *text, size_t size, const char *word);
+
+/*
+ * foreign says whether a container has, for certain, no filter from here: nothing
+ * is published of it, and the real runtime's state has no annotation of ours.
+ */
+bool foreign(const struct invocation *invocation, const char *runtime);
+
 /* What an exec in a container needs; pkg/runtime, ticket.go, writes it. */
 struct ticket {
 	uint64_t init; /* the process id of the container's init */

@@ -114,6 +114,8 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 	if (!same(invocation.command, "exec"))
 		defer(argv);
 	at(STEP_IDENTIFY);
+	if (!host_root() || foreign(&invocation, runtime))
+		become(runtime, invocation.args);
 	if (!find_ticket(&invocation, runtime, &ticket))
 		defer(argv);
 	at(STEP_FOLLOW);

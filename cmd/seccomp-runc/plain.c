@@ -12,8 +12,7 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* mentions says whether a text has a word, in any case, or could have it as an escape sequence (\\u0073). */
-static bool mentions(const char *text, size_t size, const char *word)
+bool mentions(const char *text, size_t size, const char *word)
 {
 	size_t n = length(word);
 

@@ -55,7 +55,7 @@ static const char *resolved(const char *path)
 }
 
 /* state_root is pkg/runtime's stateRoot for root of the host. */
-static bool state_root(const struct invocation *invocation, const char *runtime, struct text *root)
+static bool state_root(const struct invocation *invocation, const char *runtime, struct text *root, bool *crun)
 {
 	const char *name = resolved(runtime), *xdg = variable("XDG_RUNTIME_DIR");
 
@@ -67,9 +67,10 @@ static bool state_root(const struct invocation *invocation, const char *runtime,
 		name = "runc";
 	else
 		return false; /* it may not use execve */
+	*crun = same(name, "crun");
 	if (invocation->root && *invocation->root) {
 		append(root, invocation->root);
-	} else if (xdg && *xdg && same(name, "crun")) {
+	} else if (xdg && *xdg && *crun) {
 		append(root, xdg);
 		append(root, "/crun");
 	} else {
@@ -179,16 +180,42 @@ struct directory_entry {
 	char name[];
 };
 
+/* names_container says whether an id can be part of a path. */
+static bool names_container(const char *id)
+{
+	return *id && !same(id, ".") && !same(id, "..") && !contains(id, "/");
+}
+
+bool foreign(const struct invocation *invocation, const char *runtime)
+{
+	static char state[1 << 17]; /* of a larger one nothing is certain */
+	struct text path = {0}, directory = {0};
+	bool crun;
+	long n;
+
+	append(&directory, published);
+	append(&directory, invocation->id);
+	if (!names_container(invocation->id) || directory.too_long || !state_root(invocation, runtime, &path, &crun) ||
+	    sys(faccessat, AT_FDCWD, directory.at, 0) != NO_FILE)
+		return false;
+	append(&path, "/");
+	append(&path, invocation->id);
+	append(&path, crun ? "/config.json" : "/state.json");
+	if (path.too_long)
+		return false;
+	n = read_file(path.at, state, sizeof state);
+	return n > 0 && (size_t)n < sizeof state - 1 && !mentions(state, (size_t)n, "seccomp-hook");
+}
+
 bool find_ticket(const struct invocation *invocation, const char *runtime, struct ticket *ticket)
 {
 	static char entries[1 << 15];
 	struct text root = {0}, directory = {0}, prefix = {0};
 	const char *id = invocation->id;
-	bool found = false;
+	bool found = false, crun;
 	long fd, n;
 
-	if (!*id || same(id, ".") || same(id, "..") || contains(id, "/") || !host_root() ||
-	    !state_root(invocation, runtime, &root))
+	if (!names_container(id) || !state_root(invocation, runtime, &root, &crun))
 		return false;
 	append(&directory, published);
 	append(&directory, id);

@@ -60,3 +60,32 @@ func TestFrontPlain(t *testing.T) {
 		})
 	}
 }
+
+// TestFrontPlainExec: an exec in a container that has no filter from here is the
+// real runtime's alone. It is not for the front to say so of one whose
+// annotations tell of a filter.
+func TestFrontPlainExec(t *testing.T) {
+	eachFront(t, func(t *testing.T, plain, _ Runtime) {
+		alone := plain.Behind("alone", frontAlone(t), "--real-runtime", plain.Argv[0])
+		for _, tc := range []struct {
+			name   string
+			option Option
+			want   string
+		}{
+			{"nothing", func(*Bundle) {}, "in\n"},
+			{"a filter of the runtime's own", denying(t), "in\n"},
+			{"an annotation of ours", Annotation("io.seccomp-hook.program.sha256", "00"), "deferred\n"},
+		} {
+			t.Run(tc.name, func(t *testing.T) {
+				b := NewBundle(t, tc.option, Args("/bin/sleep", "1000000"))
+				c := b.Create(plain)
+				c.Start()
+				c.Runtime = alone
+				if r := c.Exec("/bin/echo", "in"); r.Stdout != tc.want {
+					t.Errorf("want %q: %s", tc.want, r)
+				}
+				c.Runtime = plain
+			})
+		}
+	})
+}
