@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,10 +25,13 @@ import (
 // faulty is a daemon whose shim starts a front with fault points.
 type faulty struct {
 	*Daemon
-	// order is the file that says what happens: the runtime's command, and the
-	// environment variables that pkg/runtime and pkg/install read.
+	// order is the file that says what happens: the front that is to be started,
+	// the runtime's command, and the environment variables that pkg/runtime and
+	// pkg/install read.
 	order string
-	front string // the binary with the fault points
+	// fronts are those of frontsInTurn, and programs all of theirs.
+	fronts   map[string]string
+	programs []string
 	// traced counts in how many looks a process was at a tracer's stop.
 	traced map[int]int
 }
@@ -36,44 +40,61 @@ type faulty struct {
 func startFaulty(t *testing.T) *faulty {
 	t.Helper()
 	dir := t.TempDir()
-	f := &faulty{traced: map[int]int{}, order: filepath.Join(dir, "order"), front: filepath.Join(dir, "faulty/seccomp-runc")}
-	MustCommand(t, "go", "-C", Root(t), "build", "-buildvcs=false", "-tags", "faults", "-o", f.front, "./cmd/seccomp-hook")
+	f := &faulty{traced: map[int]int{}, order: filepath.Join(dir, "order"), fronts: map[string]string{}}
+	for _, kind := range frontsInTurn {
+		front, program := faultyFront(t, kind)
+		f.fronts[kind] = front
+		f.programs = append(f.programs, front, program)
+	}
 	copyProgram(t, Product(t, "containerd-shim-seccomp-v2"), filepath.Join(dir, "containerd-shim-seccomp-v2"))
 	script := fmt.Sprintf(`#!/bin/sh
 # The order names one command; the others must work, or nothing could be deleted.
+front=%[2]s
 [ ! -e %[1]s ] || . %[1]s
 for word; do
 	if [ "$word" = "$command" ]; then
 		export SECCOMP_HOOK_RUNTIME_FAULT="$runtime" SECCOMP_HOOK_FAULT="$install"
 	fi
 done
-exec %[2]s "$@"
-`, f.order, f.front)
+exec "$front" "$@"
+`, f.order, f.fronts[frontInC])
 	must(t, os.WriteFile(filepath.Join(dir, "seccomp-runc"), []byte(script), 0o755))
 	f.Daemon = StartDaemon(t, NewestDaemon(t), Binaries(dir))
 	t.Cleanup(func() { _ = os.Remove(f.order) }) // before the containers are deleted
 	return f
 }
 
+// frontsInTurn are the fronts that take turns in the tests: what is disturbed with
+// one of them in TestContainerdFrontKilled is with the other in
+// TestContainerdShimKilled.
+var frontsInTurn = []string{frontInC, frontInGo}
+
 // fault is what happens at one step.
 type fault struct {
 	name    string
+	front   string
 	command string
 	step    fmt.Stringer
 	runtime bool // it is a step of pkg/runtime, else of pkg/install
 	number  int
 }
 
-// faultsOf returns all steps of create and exec. Exec has its own installer
-// process, whose environment is not the front's.
-func faultsOf() []fault {
+// faultsOf returns all steps of create and exec, with the fronts in turn from the
+// one with this index on. Exec has its own installer process, whose environment
+// is not the Go front's.
+func faultsOf(turn int) []fault {
 	var all []fault
+	add := func(command, kind string, step fmt.Stringer, number int) {
+		front := frontsInTurn[(turn+len(all))%len(frontsInTurn)]
+		name := fmt.Sprintf("%s, %s %d, %s, %s", command, kind, number, step, front)
+		all = append(all, fault{name, front, command, step, kind == "runtime", number})
+	}
 	for _, command := range []string{"create", "exec"} {
 		for step := runtime.StepPrepare; step <= runtime.LastStep; step++ {
-			all = append(all, fault{fmt.Sprintf("%s, runtime %d, %s", command, step, step), command, step, true, int(step)})
+			add(command, "runtime", step, int(step))
 		}
 		for step := install.StepRequest; step <= install.LastStep; step++ {
-			all = append(all, fault{fmt.Sprintf("%s, install %d, %s", command, step, step), command, step, false, int(step)})
+			add(command, "install", step, int(step))
 		}
 	}
 	return all
@@ -83,7 +104,7 @@ func faultsOf() []fault {
 func (f *faulty) set(t *testing.T, x fault, signal syscall.Signal) {
 	t.Helper()
 	at := map[bool]string{x.runtime: fmt.Sprintf("%d %d", x.number, signal)}
-	text := fmt.Sprintf("command=%s\nruntime='%s'\ninstall='%s'\n", x.command, at[true], at[false])
+	text := fmt.Sprintf("front=%s\ncommand=%s\nruntime='%s'\ninstall='%s'\n", f.fronts[x.front], x.command, at[true], at[false])
 	must(t, os.WriteFile(f.order, []byte(text), 0o644))
 }
 
@@ -99,7 +120,7 @@ func (f *faulty) stopped() []int {
 	var found []int
 	for _, p := range processes() {
 		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid))
-		if err != nil || exe != f.front {
+		if err != nil || !slices.Contains(f.programs, exe) {
 			continue
 		}
 		if p.state != 't' {
@@ -131,10 +152,8 @@ func wantSafe(t *testing.T, r Result) (ran bool) {
 // wantIdle waits until nothing of the faulty front is left.
 func (f *faulty) wantIdle(t *testing.T) {
 	t.Helper()
-	for _, p := range processes() {
-		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid)); err == nil && exe == f.front && !waitExit(p.pid, graceful) {
-			t.Errorf("left: %s", p)
-		}
+	for _, program := range f.programs {
+		wantNobody(t, program)
 	}
 }
 
@@ -143,7 +162,7 @@ func (f *faulty) wantIdle(t *testing.T) {
 func TestContainerdFrontKilled(t *testing.T) {
 	f := startFaulty(t)
 	ran, failed := 0, 0
-	for _, x := range faultsOf() {
+	for _, x := range faultsOf(0) {
 		t.Run(x.name, func(t *testing.T) {
 			d := f.In(t)
 			var r Result
@@ -177,7 +196,7 @@ func TestContainerdFrontKilled(t *testing.T) {
 // step. Then containerd deletes the container, and nothing is left.
 func TestContainerdShimKilled(t *testing.T) {
 	f := startFaulty(t)
-	for _, x := range faultsOf() {
+	for _, x := range faultsOf(1) {
 		t.Run(x.name, func(t *testing.T) {
 			d := f.In(t)
 			id := d.NewID()
@@ -232,11 +251,12 @@ func TestContainerdShimKilled(t *testing.T) {
 // What containerd asked for is what counts.
 func TestContainerdConfigChanged(t *testing.T) {
 	f := startFaulty(t)
-	for _, step := range []runtime.Step{runtime.StepLock, runtime.StepBecome} {
-		t.Run(step.String(), func(t *testing.T) {
+	for i, step := range []runtime.Step{runtime.StepLock, runtime.StepBecome, runtime.StepLock, runtime.StepBecome} {
+		front := frontsInTurn[i/2]
+		t.Run(fmt.Sprintf("%s, %s", step, front), func(t *testing.T) {
 			d := f.In(t)
 			id := d.NewID()
-			f.set(t, fault{command: "create", runtime: true, number: int(step)}, unix.SIGSTOP)
+			f.set(t, fault{front: front, command: "create", runtime: true, number: int(step)}, unix.SIGSTOP)
 			result := make(chan Result, 1)
 			go func() { result <- d.Ctr(d.container([]string{"run", "--rm"}, []string{"--seccomp"}, id, look)...) }()
 			var stopped []int

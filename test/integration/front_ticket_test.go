@@ -45,16 +45,6 @@ func (c *Container) by(rt Runtime) *Container {
 	return &other
 }
 
-// wantNobody waits until no process of a program is left.
-func wantNobody(t testing.TB, path string) {
-	t.Helper()
-	for _, p := range processes() {
-		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid)); err == nil && exe == path && !waitExit(p.pid, graceful) {
-			t.Errorf("left: %s", p)
-		}
-	}
-}
-
 // TestFrontTicket: an exec by the ticket alone has the container's filter, the
 // same program and only that, and is otherwise what it is without.
 func TestFrontTicket(t *testing.T) {
