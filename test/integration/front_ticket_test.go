@@ -226,11 +226,12 @@ func TestFrontFollower(t *testing.T) {
 }
 
 // TestFrontTicketRefused: a ticket that is not whole, not the product's, or not of this
-// very container is not used; nor is a whole one where the caller is none for
-// whom the front could act. The Go program decides then.
+// very container is not used; nor is a whole one where the front could not attach
+// the filter. The Go program decides then. For anybody but root of the host it
+// is the real runtime's alone.
 func TestFrontTicketRefused(t *testing.T) {
 	d := newDesk(t)
-	d.wantUsed("as it was published")
+	d.want("as it was published", saidUsed)
 
 	t.Run("damaged", func(t *testing.T) {
 		d := d.in(t)
@@ -238,14 +239,14 @@ func TestFrontTicketRefused(t *testing.T) {
 			text := slices.Clone(d.text)
 			text[at] ^= 1 << (at % 8)
 			must(t, os.WriteFile(d.ticket, text, 0o600))
-			d.wantDeferred(fmt.Sprintf("byte %d of %d", at, len(text)))
+			d.want(fmt.Sprintf("byte %d of %d", at, len(text)), saidDeferred)
 		}
 		for _, size := range []int{0, 1, 7, 8, 15, 16, 31, 32, 39, 40, len(d.text) / 2, len(d.text) - len(d.root), len(d.text) - 1} {
 			must(t, os.WriteFile(d.ticket, d.text[:size], 0o600))
-			d.wantDeferred(fmt.Sprintf("%d bytes of %d", size, len(d.text)))
+			d.want(fmt.Sprintf("%d bytes of %d", size, len(d.text)), saidDeferred)
 		}
 		must(t, os.WriteFile(d.ticket, append(slices.Clone(d.text), 0), 0o600))
-		d.wantDeferred("a byte more")
+		d.want("a byte more", saidDeferred)
 	})
 
 	for _, tc := range []struct {
@@ -329,25 +330,36 @@ func TestFrontTicketRefused(t *testing.T) {
 		}},
 		{"a runtime of the environment", func(d *desk) { d.env = []string{"SECCOMP_HOOK_REAL_RUNTIME=" + d.argv[2]} }},
 		{"another configuration", func(d *desk) { d.env = []string{"SECCOMP_HOOK_CONFIG=/etc/passwd"} }},
-		{"another user", func(d *desk) { d.attributes.Credential = &syscall.Credential{Uid: 1000, Gid: 1000} }},
-		{"root of a user namespace", func(d *desk) { d.namespace(1) }},
 		{"root of a user namespace with all ids", func(d *desk) { d.namespace(1<<32 - 1) }},
 		{"traced already", func(d *desk) { d.argv = append([]string{program(d.t, "strace"), "-f", "-o", "/dev/null"}, d.argv...) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := d.in(t)
-			d.wantUsed("before")
+			d.want("before", saidUsed)
 			tc.spoil(d)
-			d.wantDeferred(tc.name)
+			d.want(tc.name, saidDeferred)
+		})
+	}
+	for _, tc := range []struct {
+		name  string
+		other func(d *desk)
+	}{
+		{"another user", func(d *desk) { d.attributes.Credential = &syscall.Credential{Uid: 1000, Gid: 1000} }},
+		{"root of a user namespace", func(d *desk) { d.namespace(1) }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := d.in(t)
+			tc.other(d)
+			d.want(tc.name, saidAlone)
 		})
 	}
 	wantNobody(t, d.argv[0])
 
 	d = d.in(t)
-	d.wantUsed("before")
+	d.want("before", saidUsed)
 	d.c.Kill("KILL")
 	d.c.Wait()
-	d.wantDeferred("init has ended")
+	d.want("init has ended", saidDeferred)
 }
 
 // TestFrontTicketKernel: where the kernel refuses what a ticket says, the front
@@ -392,7 +404,7 @@ func TestFrontStateRoot(t *testing.T) {
 			copyProgram(t, d.argv[2], fake)
 			d.argv = slices.Concat([]string{d.argv[0], d.argv[1], fake}, tc.flags, d.argv[5:])
 			d.env = tc.env
-			d.wantUsed(tc.name)
+			d.want(tc.name, saidUsed)
 		})
 	}
 	t.Run("a link", func(t *testing.T) {
@@ -403,7 +415,7 @@ func TestFrontStateRoot(t *testing.T) {
 		copyProgram(t, d.argv[2], crun)
 		must(t, os.Symlink(crun, link))
 		d.argv = slices.Concat([]string{d.argv[0], d.argv[1], link}, d.argv[5:])
-		d.wantUsed("a link to crun")
+		d.want("a link to crun", saidUsed)
 	})
 }
 
@@ -440,7 +452,12 @@ func newDesk(t *testing.T) *desk {
 	must(t, err)
 	path := frontAlone(t)
 	stub := filepath.Join(filepath.Dir(path), "runc")
-	must(t, os.WriteFile(stub, []byte("#!/bin/sh\necho used\n"), 0o755))
+	must(t, os.WriteFile(stub, []byte(`#!/bin/sh
+while read -r name value; do
+	[ "$name" != TracerPid: ] || [ "$value" = 0 ] || followed=1
+done </proc/self/status
+[ -z "$followed" ] && echo alone || echo used
+`), 0o755))
 	d.argv = []string{path, "--real-runtime", stub, "--root", d.root, "exec", c.ID, "/bin/true"}
 	return d
 }
@@ -467,17 +484,18 @@ func (d *desk) exec() (said string) {
 	return run(d.t, cmd).Stdout
 }
 
-func (d *desk) wantUsed(what string) {
-	d.t.Helper()
-	if said := d.exec(); said != "used\n" {
-		d.t.Errorf("%s: it is not used: %q", what, said)
-	}
-}
+// What the stubs say that an exec comes to: the ticket is used, the Go program is
+// to decide, or it is the real runtime's alone.
+const (
+	saidUsed     = "used\n"
+	saidDeferred = "deferred\n"
+	saidAlone    = "alone\n"
+)
 
-func (d *desk) wantDeferred(what string) {
+func (d *desk) want(what, want string) {
 	d.t.Helper()
-	if said := d.exec(); said != "deferred\n" {
-		d.t.Errorf("%s: it is not deferred: %q", what, said)
+	if said := d.exec(); said != want {
+		d.t.Errorf("%s: it is %q, want %q", what, said, want)
 	}
 }
 
