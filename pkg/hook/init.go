@@ -106,11 +106,12 @@ func forgetInits(dir string) error {
 	return nil
 }
 
-// initOfFile returns whose filter or ticket a file is. A name that is none of
-// theirs, but begins as if, is that of a process that there never was.
+// initOfFile returns whose filter or ticket a file is, or what a killed publisher
+// has left of a ticket (write). A name that is none of theirs, but begins as if,
+// is that of a process that there never was.
 func initOfFile(name string) (init Init, ours bool) {
 	identity, ours := strings.CutPrefix(name, initPrefix)
-	if ticket, is := strings.CutPrefix(name, ticketPrefix); is {
+	if ticket, is := strings.CutPrefix(strings.TrimPrefix(name, "."), ticketPrefix); is {
 		_, identity, _ = strings.Cut(ticket, "-")
 		ours = true
 	}

@@ -65,9 +65,10 @@ func (i Init) ticketName(stateRoot string) string {
 	return fmt.Sprintf("%s%x-%d-%d", ticketPrefix, hash(stateRoot), i.PID, i.Start)
 }
 
-// forgetTickets removes the tickets of an init.
+// forgetTickets removes the tickets of an init, and what a killed publisher has
+// left of one (write).
 func forgetTickets(dir string, init Init) error {
-	tickets, err := filepath.Glob(filepath.Join(dir, fmt.Sprintf("%s*-%d-%d", ticketPrefix, init.PID, init.Start)))
+	tickets, err := filepath.Glob(filepath.Join(dir, fmt.Sprintf("*%s*-%d-%d", ticketPrefix, init.PID, init.Start)))
 	if err != nil {
 		return err
 	}
