@@ -15,7 +15,7 @@ struct flag {
 
 static const struct flag global_flags[] = {
 	{"log", VALUED}, {"log-format", VALUED}, {"root", ROOT}, {"rootless", VALUED}, {"criu", VALUED},
-	{"cgroup-manager", VALUED}, {"debug", SWITCH}, {"systemd-cgroup", SWITCH},
+	{"cgroup-manager", VALUED}, {"log-level", VALUED}, {"debug", SWITCH}, {"systemd-cgroup", SWITCH},
 	{NULL, SWITCH},
 };
 
@@ -109,7 +109,7 @@ bool parse(char **argv, struct invocation *invocation)
 	} else if (creates(invocation->command)) {
 		args = operands(args, create_flags, invocation);
 		/* Flags may come behind the id as well. */
-		if (args && !args[1])
+		if (args && **args && !args[1])
 			invocation->id = *args;
 	}
 	return true;

@@ -8,11 +8,13 @@
  * It takes as long to start as the attendant does; so, ahead of the edit, the
  * front puts an empty file in the place of config.json, with a write lease
  * (fcntl(2)) on it. Who opens the file, the runtime, waits in open(2) until the
- * attendant has filled it and gives the lease back. If the attendant dies, the
- * runtime reads an empty file, and makes no container.
+ * attendant has filled it and gives the lease back. If the attendant dies before
+ * that, its guard ends the runtime and gives the bundle its own config.json back.
  */
 #include "front.h"
 #include "steps.h"
+
+#include <asm/poll.h>
 
 static const char config[] = CONFIG, original[] = ORIGINAL, draft[] = DRAFT;
 
@@ -26,7 +28,11 @@ enum {
 	AT_ONCE = 4,   /* LOCK_NB */
 	WRITE_LEASE = F_WRLCK,
 	URGENT = 23, /* SIGURG, which is ignored unless a process wants it */
+	KILL = 9,    /* SIGKILL */
+	CHILD = 17,  /* SIGCHLD */
 };
+
+static const char ended[] = "seccomp-runc: the attendant has ended\n";
 
 /* moved returns a duplicate of a descriptor, above those of an attendant; the descriptor is closed. */
 static long moved(long fd)
@@ -53,8 +59,8 @@ static void prepend(char ***argv, char *variable)
 	*--environment = variable;
 }
 
-/* run becomes an attendant. */
-_Noreturn static void run(char *name, char **argv, long caller, long first, long second)
+/* run becomes an attendant, with the descriptors from SOCKET_FD on. */
+_Noreturn static void run(char *name, char **argv, long caller, const long *fds, int count)
 {
 	/*
 	 * It waits most of the time, beside a runtime that does not. With more than one processor the Go runtime
@@ -69,12 +75,14 @@ _Noreturn static void run(char *name, char **argv, long caller, long first, long
 	/* Somebody may wait for the end of the output; stderr the attendant closes itself. */
 	for (int fd = 0; fd <= 2; fd++)
 		sys(close, fd);
-	if (path && sys(dup3, caller, CALLER_FD, 0) >= 0 && sys(dup3, first, SOCKET_FD, 0) >= 0 &&
-	    (second < 0 || sys(dup3, second, STAND_IN_FD, 0) >= 0)) {
-		close_from(second < 0 ? SOCKET_FD + 1 : STAND_IN_FD + 1);
-		argv[0] = name;
-		sys(execve, path, argv, environment);
-	}
+	if (!path || sys(dup3, caller, CALLER_FD, 0) < 0)
+		leave(1);
+	for (int i = 0; i < count; i++)
+		if (sys(dup3, fds[i], SOCKET_FD + i, 0) < 0)
+			leave(1);
+	close_from(SOCKET_FD + count);
+	argv[0] = name;
+	sys(execve, path, argv, environment);
 	leave(1);
 }
 
@@ -82,7 +90,6 @@ const char *attend(char **argv)
 {
 	static char name[] = "seccomp-hook-attendant";
 	static char answer[NAME_SIZE];
-	static const char ended[] = "seccomp-runc: the attendant has ended\n";
 	int ends[2];
 	long n, remote, caller = sys(pidfd_open, sys(getpid), 0);
 
@@ -92,7 +99,7 @@ const char *attend(char **argv)
 	remote = moved(ends[1]);
 	n = orphan();
 	if (n == 0)
-		run(name, argv, caller, remote, -1);
+		run(name, argv, caller, &remote, 1);
 	sys(close, caller);
 	sys(close, remote);
 	if (n > 0)
@@ -146,28 +153,76 @@ closed:
 	return false;
 }
 
-bool attend_ahead(char **argv, const struct invocation *invocation)
+/*
+ * guard puts the stand-in in its place and starts the attendant. Where that one
+ * ends before it has given the lease back, it was killed, and nobody else could
+ * give the bundle its own config.json back. The runtime, which has nothing to
+ * read then, is killed before: it must not make a container of that one.
+ */
+_Noreturn static void guard(char **argv, const char *path, long caller, long placed)
 {
 	static char name[] = "seccomp-hook-attendant-ahead";
-	long n, bundle, stand_in, caller;
+	struct pollfd gone = {(int)caller, POLLIN, 0};
+	long bundle, stand_in, n;
+	int ends[2];
+	char given;
+
+	if (!place(path, &bundle, &stand_in))
+		leave(1);
+	bundle = moved(bundle);
+	stand_in = moved(stand_in);
+	if (bundle < 0 || stand_in < 0 || sys(pipe2, ends, O_CLOEXEC) < 0)
+		leave(1); /* the caller goes another way then, and puts all right */
+	at(STEP_ATTEND);
+	n = moved(ends[1]);
+	ends[1] = (int)n;
+	n = n < 0 ? n : sys(clone, CHILD, 0, 0, 0, 0);
+	if (n < 0)
+		leave(1);
+	if (n == 0) {
+		sys(setsid);
+		run(name, argv, caller, (long[]){bundle, stand_in, ends[1]}, 3);
+	}
+	/* The attendant alone has the lease, and this end. */
+	sys(close, stand_in);
+	sys(close, ends[1]);
+	sys(write, placed, "", 1); /* without a caller this process ends here, and the attendant finds nobody */
+	sys(close, placed);
+	do
+		n = sys(read, ends[0], &given, 1);
+	while (n == INTERRUPTED);
+	if (n == 1 || absent(bundle, original))
+		leave(0);
+	sys(write, 2, ended, sizeof ended - 1);
+	sys(pidfd_send_signal, caller, KILL, 0, 0);
+	while (sys(poll, &gone, 1, -1) == INTERRUPTED)
+		;
+	sys(renameat, bundle, original, bundle, config);
+	leave(1);
+}
+
+bool attend_ahead(char **argv, const struct invocation *invocation)
+{
+	long n, caller, placed;
+	int ends[2];
+	char answer;
 
 	if (!invocation->id || !host_root() || !product() || sys(faccessat, AT_FDCWD, product(), 1 /* X_OK */) < 0)
 		return false;
 	at(STEP_LOCK);
-	if (!place(invocation->bundle && *invocation->bundle ? invocation->bundle : ".", &bundle, &stand_in))
-		return false;
-	at(STEP_ATTEND);
 	caller = moved(sys(pidfd_open, sys(getpid), 0));
-	bundle = moved(bundle);
-	stand_in = moved(stand_in);
-	n = caller < 0 || bundle < 0 || stand_in < 0 ? -1 : orphan();
+	if (caller < 0 || sys(pipe2, ends, O_CLOEXEC) < 0)
+		return false;
+	placed = moved(ends[1]);
+	n = placed < 0 ? -1 : orphan();
 	if (n == 0)
-		run(name, argv, caller, bundle, stand_in);
-	if (n < 0)
-		sys(renameat, bundle, original, bundle, config);
-	/* What is open here still keeps the lease; the attendant has it now. */
+		guard(argv, invocation->bundle && *invocation->bundle ? invocation->bundle : ".", caller, placed);
 	sys(close, caller);
-	sys(close, stand_in);
-	sys(close, bundle);
-	return n > 0;
+	sys(close, placed);
+	if (n > 0)
+		do
+			n = sys(read, ends[0], &answer, 1);
+		while (n == INTERRUPTED);
+	sys(close, ends[0]);
+	return n == 1;
 }

@@ -186,25 +186,61 @@ static bool names_container(const char *id)
 	return *id && !same(id, ".") && !same(id, "..") && !contains(id, "/");
 }
 
+/* The real runtime's own record of a container, beside config.json or in it. */
+static char state[1 << 17]; /* of a larger one nothing is certain */
+
+/* read_state reads a file of the real runtime's about a container, and returns its size, or 0. */
+static size_t read_state(const struct text *root, const char *id, const char *name)
+{
+	struct text path = *root;
+	long n;
+
+	append(&path, "/");
+	append(&path, id);
+	append(&path, "/");
+	append(&path, name);
+	n = path.too_long ? 0 : read_file(path.at, state, sizeof state);
+	return n > 0 && (size_t)n < sizeof state - 1 ? (size_t)n : 0;
+}
+
 bool foreign(const struct invocation *invocation, const char *runtime)
 {
-	static char state[1 << 17]; /* of a larger one nothing is certain */
-	struct text path = {0}, directory = {0};
+	struct text root = {0}, directory = {0};
 	bool crun;
-	long n;
+	size_t n;
 
 	append(&directory, published);
 	append(&directory, invocation->id);
-	if (!names_container(invocation->id) || directory.too_long || !state_root(invocation, runtime, &path, &crun) ||
+	if (!names_container(invocation->id) || directory.too_long || !state_root(invocation, runtime, &root, &crun) ||
 	    sys(faccessat, AT_FDCWD, directory.at, 0) != NO_FILE)
 		return false;
-	append(&path, "/");
-	append(&path, invocation->id);
-	append(&path, crun ? "/config.json" : "/state.json");
-	if (path.too_long)
+	n = read_state(&root, invocation->id, crun ? "config.json" : "state.json");
+	return n && !mentions(state, n, "seccomp-hook");
+}
+
+/* says says whether the record that was read has a number under a key, which no string in it can look like. */
+static bool says(const char *key, uint64_t value)
+{
+	for (const char *p = state; *p; p++) {
+		const char *rest = after(p, key);
+		uint64_t found;
+
+		if (!rest)
+			continue;
+		while (*rest == ' ' || *rest == ':')
+			rest++;
+		return number(rest, &found) && found == value;
+	}
+	return false;
+}
+
+/* current says whether the real runtime has a container whose init is this one, as readRuncState and readCrunState read it. */
+static bool current(const struct text *root, bool crun, const char *id, uint64_t init, uint64_t start)
+{
+	if (!read_state(root, id, crun ? "status" : "state.json"))
 		return false;
-	n = read_file(path.at, state, sizeof state);
-	return n > 0 && (size_t)n < sizeof state - 1 && !mentions(state, (size_t)n, "seccomp-hook");
+	return crun ? says("\"pid\"", init) && says("\"process-start-time\"", start)
+		    : says("\"init_process_pid\"", init) && says("\"init_process_start\"", start);
 }
 
 bool find_ticket(const struct invocation *invocation, const char *runtime, struct ticket *ticket)
@@ -241,7 +277,7 @@ bool find_ticket(const struct invocation *invocation, const char *runtime, struc
 			append(&path, "/");
 			append(&path, e->name);
 			found = !path.too_long && load(path.at, root.at, ticket) && backed(&directory, ticket->init, start) &&
-				alive(ticket->init, start);
+				alive(ticket->init, start) && current(&root, crun, id, ticket->init, start);
 		}
 	}
 	sys(close, fd);

@@ -28,8 +28,9 @@ const (
 	// Where the caller waits.
 	socketFD // to the caller
 	// Where it does not.
-	bundleFD  = socketFD     // the bundle, locked
-	standInFD = bundleFD + 1 // the file in the place of its config.json, empty, with a write lease
+	bundleFD  = socketFD      // the bundle, locked
+	standInFD = bundleFD + 1  // the file in the place of its config.json, empty, with a write lease
+	guardFD   = standInFD + 1 // a pipe to the process that would put things right if this one were killed
 )
 
 // What an attendant tells a caller that waits: the path of the real runtime,
@@ -82,7 +83,7 @@ func attend(args []string, ahead bool) int {
 	runtime.LockOSThread()
 	last := socketFD
 	if ahead {
-		last = standInFD
+		last = guardFD
 	}
 	if err := orphan.CloseInherited(last + 1); err != nil {
 		return exitFailure
@@ -195,7 +196,12 @@ func (w *wrapper) attendAhead(args []string) (*attendant, error) {
 	if _, leaseErr := unix.FcntlInt(standInFD, unix.F_SETLEASE, unix.F_UNLCK); leaseErr != nil {
 		err = errors.Join(err, os.NewSyscallError("fcntl", leaseErr))
 	}
-	return a, errors.Join(err, file.Close())
+	if err == nil {
+		// From here on it is the hook that gives the bundle its own config.json
+		// back where there is no attendant any more.
+		_, _ = unix.Write(guardFD, []byte{0}) // it may be gone
+	}
+	return a, errors.Join(err, unix.Close(guardFD), file.Close())
 }
 
 // prepareAhead makes the text of a stand-in: an edited config.json, or, where

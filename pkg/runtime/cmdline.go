@@ -57,7 +57,7 @@ type grammar struct {
 	operandEndsFlags bool
 }
 
-var globalFlags = valued("log", "log-format", "root", "rootless", "criu", "cgroup-manager")
+var globalFlags = valued("log", "log-format", "root", "rootless", "criu", "cgroup-manager", "log-level")
 
 var grammars = map[string]grammar{
 	"create": {flags: valued("bundle", "b", "console-socket", "pidfd-socket", "pid-file", "preserve-fds", "config", "f")},

@@ -77,7 +77,7 @@ func TestParse(t *testing.T) {
 		{"a lacking real runtime", "--real-runtime"},
 		{"no command", "--debug"},
 		{"no id", "exec --detach"},
-		{"an unknown flag", "--log-level debug exec id ls"},
+		{"an unknown flag", "--frobnicate debug exec id ls"},
 		{"an unknown flag of exec's", "exec --new-flag id ls"},
 		{"a switch with a value", "--debug=false exec id ls"},
 		{"a switch of exec's with a value", "exec --detach=true id ls"},
@@ -112,10 +112,10 @@ func TestParse(t *testing.T) {
 type flags struct{ valued, switches []string }
 
 // The flags of runc 1.1 to 1.5 and crun 1.8 to 1.20, but for those that ask for
-// help, and crun's --config and --log-level.
+// help, and crun's --config.
 var (
 	globals = flags{
-		[]string{"log", "log-format", "root", "rootless", "criu", "cgroup-manager"},
+		[]string{"log", "log-format", "root", "rootless", "criu", "cgroup-manager", "log-level"},
 		[]string{"debug", "systemd-cgroup"},
 	}
 	ofExec = flags{

@@ -178,7 +178,7 @@ var doors = []door{
 	},
 	{
 		name:    "run",
-		fronts:  [2][]string{{frontInGo}, {frontInGo}},
+		fronts:  [2][]string{{frontInC, frontInGo}, {frontInC}},
 		passes:  createSteps,
 		prepare: (*stage).prepareRuntime,
 		commands: func(s *stage) [][]string {
@@ -187,7 +187,7 @@ var doors = []door{
 	},
 	{
 		name:    "create",
-		fronts:  [2][]string{{frontInGo}, {frontInGo}},
+		fronts:  [2][]string{{frontInC}, {frontInC, frontInGo}},
 		passes:  createSteps,
 		prepare: (*stage).prepareRuntime,
 		commands: func(s *stage) [][]string {

@@ -313,6 +313,10 @@ func TestFrontTicketRefused(t *testing.T) {
 		}},
 
 		// The call.
+		// The runtime has another container by the id.
+		{"another init in the runtime's record", func(d *desk) { d.restate(`"init_process_pid":`, `"init_process_pid":1`) }},
+		{"another start in the runtime's record", func(d *desk) { d.restate(`"init_process_start":`, `"init_process_start":1`) }},
+		{"no record of the runtime's", func(d *desk) { d.restate("", "") }},
 		{"a relative root", func(d *desk) {
 			d.argv[4] = filepath.Base(d.root)
 			d.forge(func(f *forgery) { f.root = d.argv[4] })
@@ -380,6 +384,16 @@ func TestFrontStateRoot(t *testing.T) {
 	d := newDesk(t)
 	programs, err := live.Programs(d.c.PID())
 	must(t, err)
+	folder := t.TempDir()
+	given, user := filepath.Join(folder, "given"), filepath.Join(folder, "user")
+	// record makes the container known to a runtime in a folder.
+	record := func(t *testing.T, root string) {
+		dir := filepath.Join(root, d.c.ID)
+		must(t, os.MkdirAll(dir, 0o700))
+		t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+		must(t, os.WriteFile(filepath.Join(dir, "state.json"), fmt.Appendf(nil, `{"init_process_pid":%d,"init_process_start":%d}`, d.init.PID, d.init.Start), 0o600))
+		must(t, os.WriteFile(filepath.Join(dir, "status"), fmt.Appendf(nil, "{\n    \"pid\": %d,\n    \"process-start-time\": %d\n}", d.init.PID, d.init.Start), 0o600))
+	}
 	for _, tc := range []struct {
 		name, runtime string
 		flags, env    []string
@@ -389,15 +403,16 @@ func TestFrontStateRoot(t *testing.T) {
 		{"crun", "crun", nil, nil, "/run/crun"},
 		{"docker-runc", "docker-runc", nil, nil, "/run/runc"},
 		{"crun-1.20", "crun-1.20", nil, nil, "/run/crun"},
-		{"--root", "crun", []string{"--root", "/r"}, []string{"XDG_RUNTIME_DIR=/x"}, "/r"},
-		{"--root=", "runc", []string{"--root=/r"}, nil, "/r"},
+		{"--root", "crun", []string{"--root", given}, []string{"XDG_RUNTIME_DIR=" + user}, given},
+		{"--root=", "runc", []string{"--root=" + given}, nil, given},
 		{"an empty --root", "runc", []string{"--root="}, nil, "/run/runc"},
-		{"runc of root has no directory of the user's", "runc", nil, []string{"XDG_RUNTIME_DIR=/x"}, "/run/runc"},
-		{"crun has", "crun", nil, []string{"XDG_RUNTIME_DIR=/x"}, "/x/crun"},
+		{"runc of root has no directory of the user's", "runc", nil, []string{"XDG_RUNTIME_DIR=" + user}, "/run/runc"},
+		{"crun has", "crun", nil, []string{"XDG_RUNTIME_DIR=" + user}, user + "/crun"},
 		{"an empty one", "crun", nil, []string{"XDG_RUNTIME_DIR="}, "/run/crun"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := d.in(t)
+			record(t, tc.want)
 			must(t, pkghook.PublishTicket("", d.c.ID, d.init, tc.want, install.Filter{Program: programs[0].Program}))
 			must(t, os.Remove(d.ticket))
 			fake := filepath.Join(filepath.Dir(d.argv[2]), tc.runtime)
@@ -409,6 +424,7 @@ func TestFrontStateRoot(t *testing.T) {
 	}
 	t.Run("a link", func(t *testing.T) {
 		d := d.in(t)
+		record(t, "/run/crun")
 		must(t, pkghook.PublishTicket("", d.c.ID, d.init, "/run/crun", install.Filter{Program: programs[0].Program}))
 		must(t, os.Remove(d.ticket))
 		crun, link := filepath.Join(t.TempDir(), "crun"), filepath.Join(t.TempDir(), "runc")
@@ -432,6 +448,25 @@ type desk struct {
 	argv           []string
 	env            []string
 	attributes     syscall.SysProcAttr
+}
+
+// restate replaces a part of the runtime's record of the container; with "" the
+// record is away.
+func (d *desk) restate(part, by string) {
+	d.t.Helper()
+	path := filepath.Join(d.root, d.c.ID, "state.json")
+	text, err := os.ReadFile(path)
+	must(d.t, err)
+	d.t.Cleanup(func() { must(d.t, os.WriteFile(path, text, 0o600)) })
+	if part == "" {
+		must(d.t, os.Remove(path))
+		return
+	}
+	changed := strings.Replace(string(text), part, by, 1)
+	if changed == string(text) {
+		d.t.Fatalf("%s does not have %s", path, part)
+	}
+	must(d.t, os.WriteFile(path, []byte(changed), 0o600))
 }
 
 func newDesk(t *testing.T) *desk {
