@@ -52,6 +52,11 @@ func run(out io.Writer, repository string, rounds int, only string) (err error) 
 	if err != nil {
 		return fmt.Errorf("%w (run `make dependencies` first)", err)
 	}
+	if strings.Contains("the start of a process", only) {
+		if err := s.processes(out, rounds, ociRuntime{runc}, ociRuntime{crun}); err != nil {
+			return err
+		}
+	}
 	for _, r := range []ociRuntime{{runc}, {crun, "--cgroup-manager=cgroupfs"}} {
 		if err := s.compare(out, r, rounds, only); err != nil {
 			return err
@@ -190,6 +195,7 @@ func (s *scene) execs(out io.Writer, name string, r ociRuntime, rounds int) (err
 		return err
 	}
 	c := &comparison{name: name}
+	var traced way
 	var ends []func() error
 	defer func() {
 		for _, end := range ends {
@@ -211,6 +217,10 @@ func (s *scene) execs(out io.Writer, name string, r ociRuntime, rounds int) (err
 		}
 		ends = append(ends, end)
 		c.ways = append(c.ways, way{name: w.name, once: s.exec(w.runtime, id)})
+		if w.name == "none" {
+			traced = way{name: "a tracer that does nothing else", once: s.execTraced(r, id), floor: true}
+		}
 	}
+	c.ways = append(c.ways, traced)
 	return c.report(out, rounds)
 }
