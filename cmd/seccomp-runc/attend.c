@@ -207,7 +207,7 @@ bool attend_ahead(char **argv, const struct invocation *invocation)
 	int ends[2];
 	char answer;
 
-	if (!invocation->id || !host_root() || !product() || sys(faccessat, AT_FDCWD, product(), 1 /* X_OK */) < 0)
+	if (!invocation->id || !host_root())
 		return false;
 	at(STEP_LOCK);
 	caller = moved(sys(pidfd_open, sys(getpid), 0));

@@ -103,6 +103,8 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 	if (creates(invocation.command)) {
 		if (runtime && plain(&invocation))
 			become(runtime, invocation.args);
+		if (!product() || sys(faccessat, AT_FDCWD, product(), EXECUTE) < 0)
+			defer(argv); /* which says that it is not there */
 		if (!runtime || !attend_ahead(argv, &invocation))
 			runtime = attend(argv);
 		become(runtime, invocation.args);

@@ -5,8 +5,6 @@
  */
 #include "front.h"
 
-enum { EXECUTE = 1 /* X_OK */ };
-
 /* Where there is no PATH; Podman hands its runtime hardly any environment for some commands. */
 static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

@@ -44,6 +44,9 @@ static inline long call(long number, long a, long b, long c, long d, long e, lon
 /* Errors that are told apart. */
 enum { NO_FILE = -2 /* ENOENT */, INTERRUPTED = -4 /* EINTR */, NO_CHILD = -10 /* ECHILD */ };
 
+/* What faccessat(2) is asked for: X_OK. */
+enum { EXECUTE = 1 };
+
 /* Wherever a name is longer than this, the Go program goes on. */
 enum { NAME_SIZE = 4096 };
 

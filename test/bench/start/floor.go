@@ -17,9 +17,12 @@ import (
 
 // Floors: what a start or an exec cannot be faster than.
 
+// processesName is the name of the table that processes prints.
+const processesName = "the start of a process"
+
 // processes prints what starting a process costs, from fork to its end.
 func (s *scene) processes(out io.Writer, rounds int, runtimes ...ociRuntime) error {
-	c := &comparison{name: "the start of a process"}
+	c := &comparison{name: processesName}
 	add := func(name string, argv ...string) {
 		c.ways = append(c.ways, way{name: name, once: func() (time.Duration, error) {
 			begin := time.Now()
@@ -113,12 +116,12 @@ func follow(pid int) error {
 		} else {
 			err = unix.PtraceCont(tid, signal)
 		}
-		if err != nil && err != unix.ESRCH {
+		if err != nil && !errors.Is(err, unix.ESRCH) {
 			return os.NewSyscallError("ptrace", err)
 		}
 		for {
 			tid, err = unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
-			if err == unix.EINTR {
+			if errors.Is(err, unix.EINTR) {
 				continue
 			}
 			if err != nil {

@@ -52,7 +52,7 @@ func run(out io.Writer, repository string, rounds int, only string) (err error) 
 	if err != nil {
 		return fmt.Errorf("%w (run `make dependencies` first)", err)
 	}
-	if strings.Contains("the start of a process", only) {
+	if strings.Contains(processesName, only) {
 		if err := s.processes(out, rounds, ociRuntime{runc}, ociRuntime{crun}); err != nil {
 			return err
 		}
