@@ -537,6 +537,11 @@ func (s *stage) cleanUp(name, mark string, how strike) {
 	} else {
 		_ = s.c.command("delete", "--force", s.c.ID).Run() // there may be none
 	}
+	if strings.Contains(how.name, "runtime killed") {
+		// Natively, too, an init that waits for its start outlives a runtime that
+		// was killed before it noted the container, and no delete finds it.
+		s.killInit()
+	}
 	names := []string{mark}
 	if !s.stays {
 		names = append(names, s.c.ID) // the cgroup's: an init whose runtime was killed
@@ -570,6 +575,16 @@ func (s *stage) cleanUp(name, mark string, how strike) {
 			return len(cgroupsOf(s.c.ID)) == 0
 		})
 		_ = os.RemoveAll(filepath.Join(s.c.State, s.c.ID))
+	}
+}
+
+// killInit kills what is in the container's cgroup. Attendants are not.
+func (s *stage) killInit() {
+	for _, p := range processes() {
+		cgroup, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.pid), "cgroup"))
+		if !s.stays && bytes.Contains(cgroup, []byte(s.c.ID)) {
+			_ = unix.Kill(p.pid, unix.SIGKILL) // it may end by itself
+		}
 	}
 }
 
