@@ -14,22 +14,16 @@
 #include "front.h"
 #include "steps.h"
 
-#include <asm/poll.h>
-
 static const char config[] = CONFIG, original[] = ORIGINAL, draft[] = DRAFT;
 
 /* Descriptors of an attendant; FREE_FD is above all of them. */
-enum { CALLER_FD = 3, STDERR_FD, SOCKET_FD, BUNDLE_FD = SOCKET_FD, STAND_IN_FD, FREE_FD };
+enum { CALLER_FD = 3, STDERR_FD, SOCKET_FD, BUNDLE_FD = SOCKET_FD, STAND_IN_FD, GUARD_FD, FREE_FD };
 
 enum {
 	UNIX = 1,      /* AF_UNIX */
 	SEQPACKET = 5, /* SOCK_SEQPACKET */
 	EXCLUSIVE = 2, /* LOCK_EX */
 	AT_ONCE = 4,   /* LOCK_NB */
-	WRITE_LEASE = F_WRLCK,
-	URGENT = 23, /* SIGURG, which is ignored unless a process wants it */
-	KILL = 9,    /* SIGKILL */
-	CHILD = 17,  /* SIGCHLD */
 };
 
 static const char ended[] = "seccomp-runc: the attendant has ended\n";
@@ -103,9 +97,7 @@ const char *attend(char **argv)
 	sys(close, caller);
 	sys(close, remote);
 	if (n > 0)
-		do
-			n = sys(read, ends[0], answer, sizeof answer - 1);
-		while (n == INTERRUPTED);
+		n = receive(ends[0], answer, sizeof answer - 1);
 	if (n > 1 && answer[0] == 'x')
 		leave((uint8_t)answer[1]); /* it has told why */
 	if (n > 1 && answer[0] == '/') {
@@ -137,8 +129,8 @@ static bool place(const char *path, long *bundle, long *stand_in)
 	*stand_in = sys(openat, *bundle, draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*stand_in < 0)
 		goto closed;
-	/* Who breaks the lease is told by a signal, which goes to this process: it must be one that hurts nobody. */
-	if (sys(fcntl, *stand_in, F_SETSIG, URGENT) < 0 || sys(fcntl, *stand_in, F_SETLEASE, WRITE_LEASE) < 0 ||
+	/* Who breaks the lease is told by a signal, which goes to this process: SIGURG is ignored unless one wants it. */
+	if (sys(fcntl, *stand_in, F_SETSIG, SIGNAL_URGENT) < 0 || sys(fcntl, *stand_in, F_SETLEASE, F_WRLCK) < 0 ||
 	    sys(linkat, *bundle, config, *bundle, original, 0) < 0)
 		goto removed;
 	at(STEP_REPLACE);
@@ -162,7 +154,6 @@ closed:
 _Noreturn static void guard(char **argv, const char *path, long caller, long placed)
 {
 	static char name[] = "seccomp-hook-attendant-ahead";
-	struct pollfd gone = {(int)caller, POLLIN, 0};
 	long bundle, stand_in, n;
 	int ends[2];
 	char given;
@@ -176,7 +167,7 @@ _Noreturn static void guard(char **argv, const char *path, long caller, long pla
 	at(STEP_ATTEND);
 	n = moved(ends[1]);
 	ends[1] = (int)n;
-	n = n < 0 ? n : sys(clone, CHILD, 0, 0, 0, 0);
+	n = n < 0 ? n : sys(clone, SIGNAL_CHILD, 0, 0, 0, 0);
 	if (n < 0)
 		leave(1);
 	if (n == 0) {
@@ -188,15 +179,12 @@ _Noreturn static void guard(char **argv, const char *path, long caller, long pla
 	sys(close, ends[1]);
 	sys(write, placed, "", 1); /* without a caller this process ends here, and the attendant finds nobody */
 	sys(close, placed);
-	do
-		n = sys(read, ends[0], &given, 1);
-	while (n == INTERRUPTED);
+	n = receive(ends[0], &given, 1);
 	if (n == 1 || absent(bundle, original))
 		leave(0);
 	sys(write, 2, ended, sizeof ended - 1);
-	sys(pidfd_send_signal, caller, KILL, 0, 0);
-	while (sys(poll, &gone, 1, -1) == INTERRUPTED)
-		;
+	sys(pidfd_send_signal, caller, SIGNAL_KILL, 0, 0);
+	await_end(caller);
 	sys(renameat, bundle, original, bundle, config);
 	leave(1);
 }
@@ -216,13 +204,11 @@ bool attend_ahead(char **argv, const struct invocation *invocation)
 	placed = moved(ends[1]);
 	n = placed < 0 ? -1 : orphan();
 	if (n == 0)
-		guard(argv, invocation->bundle && *invocation->bundle ? invocation->bundle : ".", caller, placed);
+		guard(argv, bundle_of(invocation), caller, placed);
 	sys(close, caller);
 	sys(close, placed);
 	if (n > 0)
-		do
-			n = sys(read, ends[0], &answer, 1);
-		while (n == INTERRUPTED);
+		n = receive(ends[0], &answer, 1);
 	sys(close, ends[0]);
 	return n == 1;
 }

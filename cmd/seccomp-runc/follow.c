@@ -10,13 +10,10 @@
 #include "front.h"
 #include "steps.h"
 
-#include <asm/poll.h>
 #include <linux/ptrace.h>
 #include <linux/seccomp.h>
 
 enum {
-	SIGNAL_KILL = 9,
-	SIGNAL_TRAP = 5,
 	WAIT_ALL = 0x40000000, /* __WALL */
 	OPTIONS = PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_SUSPEND_SECCOMP,
 };
@@ -111,9 +108,7 @@ bool follow(const struct ticket *ticket)
 		run(self, ends[1]);
 	sys(close, ends[1]);
 	if (n > 0)
-		do
-			n = sys(read, ends[0], &follower, sizeof follower);
-		while (n == INTERRUPTED);
+		n = receive(ends[0], &follower, sizeof follower);
 	sys(close, ends[0]);
 	if (n != sizeof follower)
 		return false;
@@ -124,10 +119,7 @@ bool follow(const struct ticket *ticket)
 	n = sys(pidfd_open, follower, 0);
 	sys(kill, follower, SIGNAL_KILL);
 	if (n >= 0) {
-		struct pollfd gone = {(int)n, POLLIN, 0};
-
-		while (sys(poll, &gone, 1, -1) == INTERRUPTED)
-			;
+		await_end(n);
 		sys(close, n);
 	}
 	return false;

@@ -28,6 +28,12 @@ struct invocation {
  */
 bool parse(char **argv, struct invocation *invocation);
 
+/* bundle_of returns the path of the bundle. */
+static inline const char *bundle_of(const struct invocation *invocation)
+{
+	return invocation->bundle && *invocation->bundle ? invocation->bundle : ".";
+}
+
 /* creates says whether a command makes a container. */
 bool creates(const char *command);
 
@@ -54,6 +60,9 @@ bool mentions(const char *text, size_t size, const char *word);
  * is published of it, and the real runtime's state has no annotation of ours.
  */
 bool foreign(const struct invocation *invocation, const char *runtime);
+
+/* trusted says whether a file is a regular one of root's that nobody else can write to. */
+bool trusted(const struct statx *st);
 
 /* What an exec in a container needs; pkg/runtime, ticket.go, writes it. */
 struct ticket {

@@ -32,7 +32,7 @@ bool mentions(const char *text, size_t size, const char *word)
 /* name makes the path of a file in a bundle. */
 static bool name(struct text *path, const struct invocation *invocation, const char *file)
 {
-	append(path, invocation->bundle && *invocation->bundle ? invocation->bundle : ".");
+	append(path, bundle_of(invocation));
 	append(path, "/");
 	append(path, file);
 	return !path->too_long;
@@ -42,12 +42,12 @@ bool plain(const struct invocation *invocation)
 {
 	static char content[1 << 17]; /* of a larger one nothing is certain */
 	struct text config = {0}, original = {0};
-	long n;
+	size_t n;
 
 	/* The configuration can have a profile for all; and what a killed start has left is put right first. */
 	if (!invocation->id || has_configuration() || !name(&config, invocation, CONFIG) ||
 	    !name(&original, invocation, ORIGINAL) || sys(faccessat, AT_FDCWD, original.at, 0) != NO_FILE)
 		return false;
-	n = read_file(config.at, content, sizeof content);
-	return n > 0 && (size_t)n < sizeof content - 1 && !mentions(content, (size_t)n, "seccomp");
+	n = read_whole(config.at, content, sizeof content);
+	return n && !mentions(content, n, "seccomp");
 }

@@ -78,8 +78,8 @@ static bool configured(const char **name)
 	if (n < 0)
 		return n == NO_FILE;
 	/* Nobody but root can have left it. */
-	if (sys(statx, AT_FDCWD, note, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) < 0 || st.stx_uid != 0 ||
-	    st.stx_mode & 022 || read_file(note, text, sizeof text) < 0)
+	if (sys(statx, AT_FDCWD, note, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) < 0 || !trusted(&st) ||
+	    read_file(note, text, sizeof text) < 0)
 		return false;
 	append_number(&version, file.stx_dev_major, 10);
 	append(&version, ":");

@@ -5,6 +5,7 @@
 #ifndef SYSTEM_H
 #define SYSTEM_H
 
+#include <asm/poll.h>
 #include <asm/unistd.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
@@ -43,6 +44,9 @@ static inline long call(long number, long a, long b, long c, long d, long e, lon
 
 /* Errors that are told apart. */
 enum { NO_FILE = -2 /* ENOENT */, INTERRUPTED = -4 /* EINTR */, NO_CHILD = -10 /* ECHILD */ };
+
+/* Signals; <asm/signal.h>, which has them, does not go with a C library's headers. */
+enum { SIGNAL_TRAP = 5, SIGNAL_KILL = 9, SIGNAL_CHILD = 17, SIGNAL_URGENT = 23 };
 
 /* What faccessat(2) is asked for: X_OK. */
 enum { EXECUTE = 1 };
@@ -164,6 +168,34 @@ static inline long read_file(const char *path, char *into, size_t size)
 	return n;
 }
 
+/* read_whole reads a file; the result is its size, or 0 where that is not all of it. */
+static inline size_t read_whole(const char *path, char *into, size_t size)
+{
+	long n = read_file(path, into, size);
+
+	return n > 0 && (size_t)n < size - 1 ? (size_t)n : 0;
+}
+
+/* receive waits for what a pipe or a socket brings, as read(2) does. */
+static inline long receive(long fd, void *into, size_t size)
+{
+	long n;
+
+	do
+		n = sys(read, fd, into, size);
+	while (n == INTERRUPTED);
+	return n;
+}
+
+/* await_end waits until the process of a pidfd has ended. */
+static inline void await_end(long pidfd)
+{
+	struct pollfd gone = {(int)pidfd, POLLIN, 0};
+
+	while (sys(poll, &gone, 1, -1) == INTERRUPTED)
+		;
+}
+
 /* identity is what tells one file from another. */
 struct identity {
 	uint64_t device, inode;
@@ -192,7 +224,6 @@ static inline bool identical(struct identity a, struct identity b)
  */
 static inline long orphan(void)
 {
-	enum { SIGNAL_CHILD = 17 };
 	int status = 0;
 	long child = sys(clone, SIGNAL_CHILD, 0, 0, 0, 0), waited;
 

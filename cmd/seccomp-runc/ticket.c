@@ -123,8 +123,7 @@ static bool alive(uint64_t pid, uint64_t start)
 	return number(p, &began) && began == start && state != 'Z' && state != 'X';
 }
 
-/* ours says whether a file is a regular one of root's that nobody else can write to. */
-static bool ours(const struct statx *st)
+bool trusted(const struct statx *st)
 {
 	return (st->stx_mode & S_IFMT) == S_IFREG && st->stx_uid == 0 && !(st->stx_mode & 022);
 }
@@ -138,7 +137,7 @@ static bool load(const char *path, const char *root, struct ticket *ticket)
 
 	if (fd < 0)
 		return false;
-	if (sys(statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) == 0 && ours(&st))
+	if (sys(statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) == 0 && trusted(&st))
 		n = sys(read, fd, &file, sizeof file);
 	sys(close, fd);
 	if (n < (long)size || (size_t)n >= sizeof file)
@@ -169,7 +168,7 @@ static bool backed(const struct text *directory, uint64_t init, uint64_t start)
 	append_number(&path, init, 10);
 	append(&path, "-");
 	append_number(&path, start, 10);
-	return !path.too_long && sys(statx, AT_FDCWD, path.at, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) == 0 && ours(&st) &&
+	return !path.too_long && sys(statx, AT_FDCWD, path.at, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) == 0 && trusted(&st) &&
 	       st.stx_size == file.filter_size;
 }
 
@@ -193,14 +192,12 @@ static char state[1 << 17]; /* of a larger one nothing is certain */
 static size_t read_state(const struct text *root, const char *id, const char *name)
 {
 	struct text path = *root;
-	long n;
 
 	append(&path, "/");
 	append(&path, id);
 	append(&path, "/");
 	append(&path, name);
-	n = path.too_long ? 0 : read_file(path.at, state, sizeof state);
-	return n > 0 && (size_t)n < sizeof state - 1 ? (size_t)n : 0;
+	return path.too_long ? 0 : read_whole(path.at, state, sizeof state);
 }
 
 bool foreign(const struct invocation *invocation, const char *runtime)
@@ -211,8 +208,8 @@ bool foreign(const struct invocation *invocation, const char *runtime)
 
 	append(&directory, published);
 	append(&directory, invocation->id);
-	if (!names_container(invocation->id) || directory.too_long || !state_root(invocation, runtime, &root, &crun) ||
-	    sys(faccessat, AT_FDCWD, directory.at, 0) != NO_FILE)
+	if (!names_container(invocation->id) || directory.too_long || sys(faccessat, AT_FDCWD, directory.at, 0) != NO_FILE ||
+	    !state_root(invocation, runtime, &root, &crun))
 		return false;
 	n = read_state(&root, invocation->id, crun ? "config.json" : "state.json");
 	return n && !mentions(state, n, "seccomp-hook");

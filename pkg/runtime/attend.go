@@ -105,12 +105,8 @@ func attend(args []string, ahead bool) int {
 	}
 	// From here on there is nobody to report to but the hook, and, once that has
 	// returned, nobody at all; what is left then fails closed.
-	w.stderr.Close()    // somebody may read it to its end
-	err = os.Chdir("/") // keep no file system busy
-	if err == nil {
-		err = a.attend()
-	}
-	if err = errors.Join(err, a.giveBack()); err != nil {
+	w.stderr.Close() // somebody may read it to its end
+	if err := a.attend(); err != nil {
 		return exitFailure
 	}
 	return 0

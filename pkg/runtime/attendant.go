@@ -102,6 +102,9 @@ func (w *wrapper) newAttendant(o *order, dir *os.File) (*attendant, error) {
 }
 
 func (a *attendant) attend() error {
+	if err := os.Chdir("/"); err != nil { // keep no file system busy
+		return errors.Join(err, a.giveBack())
+	}
 	at(StepAwait)
 	err := a.await()
 	if a.hook == nil { // the runtime has ended

@@ -34,7 +34,7 @@ func (w *wrapper) findContainer() (*container, error) {
 	}
 	dir := filepath.Join(w.stateRoot(), w.ID)
 	read := readRuncState
-	if w.kind() == crunKind {
+	if w.kind == crunKind {
 		read = readCrunState
 	}
 	c, err := read(dir)
@@ -54,7 +54,7 @@ func (w *wrapper) findContainer() (*container, error) {
 func (w *wrapper) stateRoot() string {
 	name := "runc"
 	xdg := os.Getenv("XDG_RUNTIME_DIR")
-	if w.kind() == crunKind {
+	if w.kind == crunKind {
 		name = "crun"
 	} else if hostRoot() {
 		xdg = ""

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/hook"
@@ -44,7 +45,7 @@ func (w *wrapper) order(dir *os.File, name string) (*order, error) {
 		Foreground:      w.Command == "run" && !w.Keep,
 		Dispatch:        dispatch,
 	}
-	if w.kind() == crunKind {
+	if w.kind == crunKind {
 		o.Report = w.reporter()
 	}
 	o.StandIn = config.Apply(bundle.Edit{
@@ -114,7 +115,7 @@ func (w *wrapper) warn(decision *hook.Result) {
 
 // hostRoot reports whether this process is root of the host, in its initial
 // user namespace: the one that maps every id to itself.
-func hostRoot() bool {
+var hostRoot = sync.OnceValue(func() bool {
 	if os.Geteuid() != 0 {
 		return false
 	}
@@ -123,7 +124,7 @@ func hostRoot() bool {
 		return true // a kernel without user namespaces
 	}
 	return err == nil && strings.Join(strings.Fields(string(text)), " ") == "0 0 4294967295"
-}
+})
 
 // socketPath is where the attendant listens. It is named after the process that
 // is going to be the runtime, so that what a killed attendant has left can be

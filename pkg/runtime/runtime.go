@@ -49,6 +49,7 @@ type wrapper struct {
 	stderr *os.File
 	config Config
 	real   string // the real runtime's path
+	kind   kind   // its family
 	self   string // this executable's
 	// then are what the real runtime is executed with: Args, edited where the
 	// command asks for it.
@@ -108,8 +109,11 @@ func (w *wrapper) prepare(args []string) error {
 	if w.self, err = os.Executable(); err != nil {
 		return fmt.Errorf("runtime: %w", err)
 	}
-	w.real, err = findRuntime(w.config.RealRuntime, os.Getenv("PATH"), w.self)
-	return err
+	if w.real, err = findRuntime(w.config.RealRuntime, os.Getenv("PATH"), w.self); err != nil {
+		return err
+	}
+	w.kind = kindOf(w.real)
+	return nil
 }
 
 // kind is the family of a runtime: where it keeps its state, and how it
@@ -122,11 +126,11 @@ const (
 	crunKind
 )
 
-// kind tells the family of the real runtime by its file's name, as packages
-// and engines name them: runc, docker-runc, crun, crun-1.20.
-func (w *wrapper) kind() kind {
-	name := filepath.Base(w.real)
-	if resolved, err := filepath.EvalSymlinks(w.real); err == nil {
+// kindOf tells the family of a runtime by its file's name, as packages and
+// engines name them: runc, docker-runc, crun, crun-1.20.
+func kindOf(path string) kind {
+	name := filepath.Base(path)
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		name = filepath.Base(resolved)
 	}
 	switch {
@@ -142,7 +146,7 @@ func (w *wrapper) kind() kind {
 // checkKind refuses a runtime that may not start a container's program with
 // execve: its containers' filters would stay suspended for ever.
 func (w *wrapper) checkKind() error {
-	if w.kind() == unknownKind {
+	if w.kind == unknownKind {
 		return fmt.Errorf("runtime: real runtime %s is neither runc nor crun, and may start the container's program in another way than execve; its containers would not be filtered", w.real)
 	}
 	return nil
