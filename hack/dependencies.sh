@@ -7,7 +7,7 @@ set -euo pipefail
 
 case "${1-}" in
 demo) packages=(busybox-static gcc jq libc6-dev runc) ;;
-lint) packages=(gcc libc6-dev libseccomp-dev pkg-config shellcheck) ;;
+lint) packages=(gcc gcc-aarch64-linux-gnu libc6-dev libseccomp-dev linux-libc-dev-arm64-cross pkg-config shellcheck) ;;
 test)
 	packages=(
 		# Runtimes and engines, as the distribution has them.
@@ -20,6 +20,8 @@ test)
 		bats gawk jq bsdutils xz-utils procps util-linux
 		# Looking at processes from outside, scripts.
 		strace shellcheck
+		# The front for the other architecture.
+		gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross
 	)
 	;;
 *)

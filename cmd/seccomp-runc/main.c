@@ -126,4 +126,4 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 	become(runtime, invocation.args);
 }
 
-__asm__(".globl _start\n_start:\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall start\n");
+ENTRY(start);

@@ -13,23 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifndef __x86_64__
-#error "the front is for x86_64; elsewhere seccomp-runc is a link to seccomp-hook"
+/* call, which makes a system call, and ENTRY: all that differs between architectures. */
+#if defined(__x86_64__)
+#include "system_amd64.h"
+#elif defined(__aarch64__)
+#include "system_arm64.h"
+#else
+#error "the front is for x86_64 and arm64; elsewhere seccomp-runc is a link to seccomp-hook"
 #endif
-
-static inline long call(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return result; /* a negative errno where it failed */
-}
 
 /* sys(name, arguments…) makes a system call. */
 #define sys_7(n, a, b, c, d, e, f) call(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
@@ -192,7 +183,7 @@ static inline void await_end(long pidfd)
 {
 	struct pollfd gone = {(int)pidfd, POLLIN, 0};
 
-	while (sys(poll, &gone, 1, -1) == INTERRUPTED)
+	while (sys(ppoll, &gone, 1, 0, 0) == INTERRUPTED)
 		;
 }
 
