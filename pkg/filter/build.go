@@ -45,31 +45,49 @@ type Request struct {
 // ErrDisabled says that a profile asks for no filter at all.
 var ErrDisabled = errors.New("the profile asks for no filter")
 
+// NoProgramError says that there is no proved program for a profile, although
+// nothing is wrong with it: it needs more instructions than the kernel takes, or
+// the program could not be proved. The real runtime may well start a container
+// with such a linux.seccomp; what it makes of it is its own affair.
+type NoProgramError struct {
+	Profile string
+	// Err is a *compile.TooLargeError, a *ProofError, or wraps spec.ErrTooMany.
+	Err error
+}
+
+func (e *NoProgramError) Error() string { return fmt.Sprintf("profile %s: %v", e.Profile, e.Err) }
+
+func (e *NoProgramError) Unwrap() error { return e.Err }
+
 // ProofError says that a program is not proved to be what its profile says.
 // Where there is a witness, the compiler, the proof or both are wrong; without
 // one, the profile is too complicated for the proof's budget. The program must
 // not be used either way.
-type ProofError struct {
-	Profile string
-	Result  verify.Result
-}
+type ProofError struct{ Result verify.Result }
 
 func (e *ProofError) Error() string {
 	if e.Result.Outcome == verify.Different {
-		return fmt.Sprintf("verify: profile %s: internal error, please report it: the program is not what the profile says: %s", e.Profile, e.Result)
+		return fmt.Sprintf("verify: internal error, please report it: the program is not what the profile says: %s", e.Result)
 	}
-	return fmt.Sprintf("verify: profile %s: the program could not be proved: %s", e.Profile, e.Result)
+	return fmt.Sprintf("verify: the program could not be proved: %s", e.Result)
 }
 
 // Build runs the pipeline. The program of the Filter that it returns is proved.
-// The error wraps ErrDisabled, is a *ProofError, or is one of pkg/spec and
-// pkg/compile.
+// The error wraps ErrDisabled, is a *NoProgramError where a valid profile has no
+// program, or says what is wrong with the profile.
 func Build(r Request) (*Filter, error) {
 	policy, profile, err := r.Policy()
+	if errors.Is(err, spec.ErrTooMany) {
+		return nil, &NoProgramError{r.Profile, err}
+	}
 	if err != nil {
 		return nil, err
 	}
 	program, err := compile.Compile(policy, r.Compile)
+	var large *compile.TooLargeError
+	if errors.As(err, &large) {
+		return nil, &NoProgramError{r.Profile, err}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", r.Profile, err)
 	}
@@ -169,7 +187,7 @@ func (r *Request) digest() [sha256.Size]byte {
 	return sha256.Sum256(r.Text)
 }
 
-// prove returns a *ProofError unless program gives every call the verdict of
+// prove returns a *NoProgramError unless program gives every call the verdict of
 // policy.
 func prove(name string, policy *spec.Policy, program bpf.Program) error {
 	result, err := verify.Policy(policy, program)
@@ -177,7 +195,7 @@ func prove(name string, policy *spec.Policy, program bpf.Program) error {
 		return fmt.Errorf("profile %s: %w", name, err)
 	}
 	if result.Outcome != verify.Equal {
-		return &ProofError{Profile: name, Result: result}
+		return &NoProgramError{name, &ProofError{result}}
 	}
 	return nil
 }

@@ -204,9 +204,37 @@ func TestUnprovedProgramsAreRefused(t *testing.T) {
 			t.Errorf("the error does not tell all: %s", text)
 		}
 	}
-	undecided := &ProofError{Profile: "p"}
+	undecided := &NoProgramError{"p", new(ProofError)}
 	if !strings.Contains(undecided.Error(), "could not be proved") {
 		t.Error(undecided)
+	}
+}
+
+// TestValidProfilesWithoutProgram tells a profile that has no program from one
+// that is wrong.
+func TestValidProfilesWithoutProgram(t *testing.T) {
+	rules := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `%s{"names": ["ioctl"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 1, "value": %d, "op": "SCMP_CMP_EQ"}]}`,
+				[]string{"", ","}[min(i, 1)], uint64(i)*0x9e3779b97f4a7c15)
+		}
+		return b.String()
+	}
+	build := func(rules string) error {
+		_, err := Build(Request{Profile: "many.json", Text: []byte(`{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [` + rules + `]}`)})
+		return err
+	}
+	var none *NoProgramError
+	var large *compile.TooLargeError
+	if err := build(rules(3000)); !errors.As(err, &none) || none.Profile != "many.json" || !errors.As(err, &large) {
+		t.Errorf("3000 constants: %v", err)
+	}
+	if err := build(rules(300)); err != nil {
+		t.Errorf("300 constants: %v", err)
+	}
+	if err := build(`{"names": [""], "action": "SCMP_ACT_ALLOW"}`); err == nil || errors.As(err, &none) {
+		t.Errorf("an empty name: %v", err)
 	}
 }
 
