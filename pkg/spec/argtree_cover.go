@@ -25,8 +25,8 @@ const (
 // later rules contradict.
 //
 // libseccomp takes more for covered than is: chains that test the same words
-// but go on where another outcome leads, or to another action. So it leaves out
-// `a0 == 1 && a1 > 5` after `a1 <= 5`.
+// but go on where another outcome leads, or to another action. What is left out
+// on that account still decides here where nothing else does (argTree.list).
 func (t *argTree) covers(n *argTest, i int) bool {
 	c := comparison{tree: t, action: t.action(i)}
 	m := c.compare(&t.top, n, 0)

@@ -96,10 +96,6 @@ func TestPrecedence(t *testing.T) {
 		{"but <= behind a larger > stands on its own", rulesFor(when(on(0, GT, 9)), when(on(0, GT, 5)), when(on(0, LE, 5))), [6]uint64{10}, 1, 1},
 		{"a shorter rule hides a longer one of its own beginning", rulesFor(when(on(0, EQ, 1)), when(on(0, EQ, 1), on(1, EQ, 2))), [6]uint64{1, 2}, 1, 1},
 		{"a longer rule comes to nothing after its own end", rulesFor(when(on(1, EQ, 2)), when(on(0, EQ, 1), on(1, EQ, 2))), [6]uint64{1, 2}, 1, 1},
-		// Where libseccomp errs: the profile.
-		{"a rule that wants the opposite of an earlier one's end", rulesFor(when(on(1, LE, 5)), when(on(0, EQ, 1), on(1, GT, 5))), [6]uint64{1, 6}, 2, 2},
-		{"a longer rule after a shorter one above", rulesFor(when(on(0, GT, 5)), when(on(0, GT, 3), on(1, EQ, 1))), [6]uint64{4, 1}, 2, 2},
-		{"a rule does not leak into another's branch", rulesFor(when(on(0, GT, 5), on(1, EQ, 1)), when(on(0, GT, 9), on(1, EQ, 2))), [6]uint64{7, 2}, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := decide(t, test.rules, 64, test.args); got != test.wide {
@@ -206,7 +202,8 @@ func TestPlainRulesStayPlain(t *testing.T) {
 }
 
 // Whatever the rules: the one that decides applies, one decides wherever one
-// applies, and twice is the same.
+// applies, and twice is the same. Rules of these shapes are also where
+// libseccomp errs (docs/libseccomp.md), so there is nothing else to hold them to.
 func TestOrderIsSound(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	ops := []Op{EQ, NE, LT, LE, GT, GE, maskedEQ}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"seccomp-hook/pkg/verify"
 )
 
 // corner is a profile written for one point.
@@ -229,7 +231,9 @@ func condition(index uint, op specs.LinuxSeccompOperator, value uint64) specs.Li
 func short(op specs.LinuxSeccompOperator) string { return strings.TrimPrefix(string(op), "SCMP_CMP_") }
 
 // pairs are two rules with each two operators: on one argument with constants in
-// every relation, on two arguments, and where one continues the other.
+// every relation, on two arguments, and where one continues the other. Constants
+// that differ in their high words, and longer rules, are left to those drawn at
+// random.
 func pairs() []corner {
 	var list []corner
 	add := func(name string, rules ...specs.LinuxSyscall) {
@@ -242,7 +246,7 @@ func pairs() []corner {
 			for _, c := range []struct {
 				name         string
 				first, other uint64
-			}{{"one constant", 5, 5}, {"the second above", 5, 9}, {"the second below", 9, 5}, {"the second above in the high word", 5, 3<<32 | 2}} {
+			}{{"one constant", 5, 5}, {"the second above", 5, 9}, {"the second below", 9, 5}} {
 				add(fmt.Sprintf("%s then %s, %s", short(a), short(b), c.name),
 					failing(2, "ioctl", condition(0, a, c.first)), failing(3, "ioctl", condition(0, b, c.other)))
 			}
@@ -257,8 +261,8 @@ func pairs() []corner {
 	return list
 }
 
-// Every corner comes to what testdata says: equal for every input, refused by
-// both, or one of libseccomp's faults.
+// Every corner comes to what testdata says: equal for every input, or refused by
+// both.
 func TestCorners(t *testing.T) {
 	corners := append(statements(), pairs()...)
 	if len(corners) < 300 {
@@ -279,7 +283,7 @@ func TestCorners(t *testing.T) {
 					c.object.Architectures = append(c.object.Architectures, specs.Arch(a.OCI))
 				}
 			}
-			o := compare(t, c.object, archs[0], allFaults...)
+			o := compare(t, c.object, archs[0])
 			n.add(o)
 			fmt.Fprintf(&got, "%s: %v\n", c.name, o)
 		})
@@ -295,7 +299,7 @@ func (o outcome) String() string {
 	case o.proved:
 		return "equal"
 	default:
-		return fmt.Sprintf("fault %q", o.fault)
+		return "libseccomp errs"
 	}
 }
 
@@ -323,6 +327,40 @@ func golden(t *testing.T, name string, got []byte) {
 		}
 		if g != w {
 			t.Errorf("%s, line %d:\n got %s\nwant %s", path, i+1, g, w)
+		}
+	}
+}
+
+// libseccomp takes no errno of 4095 or more, although the kernel would: both
+// refuse the container.
+func TestHighErrno(t *testing.T) {
+	native := architectures(t, []string{x86_64})[0]
+	object := profile(allow, failing(4095, "getppid"))
+	answer, err := ask(t, object, native)
+	if err != nil || !strings.Contains(answer.Error, "two checks on same syscall argument") { // libseccomp-golang's words for EINVAL
+		t.Errorf("libseccomp: %q %v", answer.Error, err)
+	}
+	if _, err := resolve(t, object, native); err == nil {
+		t.Error("this project takes it")
+	}
+}
+
+// The order of rules shows only where their actions differ: the same rules with
+// one action are the same filter in every order, on both sides.
+func TestOrderOfOneAction(t *testing.T) {
+	native := architectures(t, []string{x86_64})[0]
+	rules := []specs.LinuxSyscall{
+		rule(allow, "ioctl", arg(0, eq, 1)), rule(allow, "ioctl", arg(1, eq, 2)), rule(allow, "ioctl", arg(0, eq, 1), arg(1, eq, 3)),
+	}
+	first, _ := ours(t, profile(deny, rules...), native)
+	for _, order := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		object := profile(deny, rules[order[0]], rules[order[1]], rules[order[2]])
+		if o := compare(t, object, native); !o.proved {
+			t.Errorf("%v: %v", order, o)
+		}
+		p, _ := ours(t, object, native)
+		if r, err := verify.Policies(first, p); err != nil || r.Outcome != verify.Equal {
+			t.Errorf("%v: %v %v", order, r, err)
 		}
 	}
 }

@@ -8,7 +8,8 @@
 // opinion: what the rules of the profile say of one call, read without regard
 // to any order. A difference stands only where libseccomp's program contradicts
 // that, or its own account of the filter, or where its tree is known to mix
-// rules up; and this project's verdict must never contradict it. What a fault
-// looks like is written down in testdata, and an entry that is no longer true
-// fails like one that is missing.
+// rules up; and this project's verdict must never contradict it. Profiles that
+// are written down here mean the same to both. Those that show a fault are only
+// met at random, counted, and never printed or kept; what this project makes of
+// such shapes is tested on it alone (TestRulesDecide).
 package differential

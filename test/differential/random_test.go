@@ -8,38 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/reference"
 	"seccomp-hook/pkg/spec"
 	"seccomp-hook/pkg/spec/spectest"
 )
-
-// machines are sets of architectures that come together, the native one first.
-var machines = [][]string{
-	{"x86_64"},
-	{"x86_64", "x86", "x32"},
-	{"x86"},
-	{"aarch64", "arm"},
-	{"s390x", "s390"},
-	{"ppc64le"},
-	{"ppc64", "ppc"},
-	{"riscv64"},
-	{"mipsel64", "mipsel", "mipsel64n32"},
-	{"mips64", "mips", "mips64n32"},
-}
-
-func architectures(t *testing.T, names []string) []*arch.Arch {
-	t.Helper()
-	var list []*arch.Arch
-	for _, name := range names {
-		a, ok := arch.ByName(name)
-		if !ok {
-			t.Fatalf("no architecture %s", name)
-		}
-		list = append(list, a)
-	}
-	return list
-}
 
 // Random profiles mean the same to both: those with one argument a call without
 // exception, others except for libseccomp's faults. The number of profiles is a

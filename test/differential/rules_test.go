@@ -1,5 +1,3 @@
-//go:build libseccomp
-
 package differential
 
 import (
@@ -90,7 +88,7 @@ func (m *rules) verdicts(d *bpf.Data) []bpf.Return {
 		ret := value(u.rule.Action, u.rule.ErrnoRet)
 		switch {
 		case ret == fallback:
-		case u.which == 0 && len(u.rule.Args) == 0:
+		case u.which == 0 && always(u.rule.Args, a):
 			return []bpf.Return{ret} // the first unconditional rule wins
 		case u.which == 0:
 			if applies(u.rule.Args, a, d, nil) {
@@ -153,15 +151,39 @@ func (m *rules) beyond(d *bpf.Data) bool {
 	return false
 }
 
+// always reports whether a rule has no condition: none is written, or what is
+// written looks at no bit.
+func always(args []specs.LinuxSeccompArg, a *arch.Arch) bool {
+	for _, c := range args {
+		vanishes := c.Op == specs.OpMaskedEqual && (c.Value == 0 || a.Bits == 32 && uint32(c.Value) == 0)
+		if alternatives(args) {
+			if vanishes {
+				return true
+			}
+		} else if !vanishes {
+			return false
+		}
+	}
+	return !alternatives(args)
+}
+
+// alternatives reports whether one of a rule's conditions is enough, as it is
+// where an argument occurs twice.
+func alternatives(args []specs.LinuxSeccompArg) bool {
+	var seen [6]bool
+	for _, c := range args {
+		if seen[c.Index] {
+			return true
+		}
+		seen[c.Index] = true
+	}
+	return false
+}
+
 // applies reports whether a rule's conditions hold; first takes the place of
 // what they say of the first argument.
 func applies(args []specs.LinuxSeccompArg, a *arch.Arch, d *bpf.Data, first *specs.LinuxSeccompArg) bool {
-	var seen [6]int
-	repeated := false
-	for _, c := range args {
-		seen[c.Index]++
-		repeated = repeated || seen[c.Index] > 1
-	}
+	repeated := alternatives(args)
 	if first != nil && !holds(*first, a, d) {
 		return false
 	}

@@ -48,7 +48,6 @@ func TestRuncInstallsTheReference(t *testing.T) {
 		{"docker", dockerDefault},
 		{"denied", with(profile(allow, failing(5, "acct syslog"), failing(6, "socket", arg(0, eq, 38)), failing(7, "ioctl", arg(1, eq, 1), arg(1, eq, 1<<32|2))), listed)},
 		{"order", with(profile(allow, failing(5, "personality", arg(0, gt, 1<<40)), failing(6, "personality", arg(1, eq, 2)), failing(7, "personality", masked(0, 1<<50, 1<<50))), listed)},
-		{"fault", with(profile(allow, failing(1, "socketcall"), failing(1, "socket", arg(0, eq, 38))), listed)},
 	}
 	for _, rt := range []integration.Runtime{integration.RuncDebian(t), integration.Runc(t)} {
 		for _, o := range objects {
