@@ -87,7 +87,7 @@ func lookup(p *spec.Policy, call *bpf.Data) (*spec.Verdict, bool) {
 func reason(policy *spec.Policy, p *spec.Profile, call *bpf.Data, r bpf.Return, rule *spec.Rule) string {
 	switch {
 	case rule != nil:
-		return fmt.Sprintf("rule %d", rule.Origin)
+		return rule.Place()
 	case r == p.Default:
 		return "default action"
 	case call.Nr >= arch.X32Bit && r == policy.Other:

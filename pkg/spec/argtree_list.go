@@ -21,7 +21,7 @@ func (t *argTree) list() []Rule {
 		} else {
 			for _, e := range ends[:n] {
 				if !slices.ContainsFunc(e.conditions, never) {
-					list = append(list, Rule{e.conditions, t.action(rule), t.rules[rule].Origin})
+					list = append(list, Rule{Conditions: e.conditions, Return: t.action(rule), Origin: t.rules[rule].Origin})
 				}
 			}
 		}

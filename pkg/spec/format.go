@@ -46,12 +46,12 @@ func (t *Token) formatRange(b *strings.Builder, r *Range) {
 		fmt.Fprintf(b, "%v\n", r.Verdict.Default)
 		return
 	case len(rules[0].Conditions) == 0:
-		fmt.Fprintf(b, "%v (rule %d)\n", rules[0], rules[0].Origin)
+		fmt.Fprintf(b, "%v (%s)\n", rules[0], rules[0].Place())
 		return
 	}
 	b.WriteString("depends\n")
 	for _, rule := range rules {
-		fmt.Fprintf(b, "\t\t%v (rule %d)\n", rule, rule.Origin)
+		fmt.Fprintf(b, "\t\t%v (%s)\n", rule, rule.Place())
 	}
 	fmt.Fprintf(b, "\t\telse %v\n", r.Verdict.Default)
 }
@@ -99,6 +99,19 @@ func (r Rule) String() string {
 		texts[i] = c.String()
 	}
 	return fmt.Sprintf("%s: %v", strings.Join(texts, " && "), r.Return)
+}
+
+// Place says where the rule is from: "rule 3", and of a policy's second profile
+// "profile 2, rule 3" or "profile 2, default".
+func (r *Rule) Place() string {
+	place := fmt.Sprintf("rule %d", r.Origin)
+	if r.Origin == ByDefault {
+		place = "default"
+	}
+	if r.Source > 0 {
+		place = fmt.Sprintf("profile %d, %s", r.Source+1, place)
+	}
+	return place
 }
 
 // String returns the condition as text: "a0 < 0x8", "a1&0xf0 == 0x10"; a

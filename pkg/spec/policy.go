@@ -24,6 +24,8 @@ type Policy struct {
 	Listener bool
 	// Warnings are about the profile, not about the function.
 	Warnings Warnings
+	// Sources is how many profiles the policy was made of (Stricter); 0 is one.
+	Sources int
 }
 
 // Token says what calls get that carry one AUDIT_ARCH_* token. On x86 the
@@ -53,9 +55,15 @@ type Rule struct {
 	Conditions []Condition
 	Return     bpf.Return
 	// Origin is the index in the profile's syscalls list of the rule that this
-	// one came from, for messages; it has no part in the meaning.
+	// one came from, for messages; it has no part in the meaning. Where a policy
+	// is made of several profiles it can be ByDefault.
 	Origin int
+	// Source says which of the policy's profiles Origin is about, from 0.
+	Source int
 }
+
+// ByDefault is the Origin of what the default action of a profile decides.
+const ByDefault = -1
 
 // Condition compares one argument: it holds where args[Arg]&Mask Op Value.
 // A 32-bit comparison has no bit above 31 in Mask and Value.

@@ -64,6 +64,6 @@ func (r ranges) merge() ranges {
 // from included.
 func (v *Verdict) equal(w *Verdict) bool {
 	return v.Default == w.Default && slices.EqualFunc(v.Rules, w.Rules, func(a, b Rule) bool {
-		return a.Return == b.Return && a.Origin == b.Origin && slices.Equal(a.Conditions, b.Conditions)
+		return a.Return == b.Return && a.Origin == b.Origin && a.Source == b.Source && slices.Equal(a.Conditions, b.Conditions)
 	})
 }

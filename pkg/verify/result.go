@@ -85,7 +85,7 @@ func (w *Witness) String() string {
 // String is the return value and, in parentheses, the profile rule behind it.
 func (v Verdict) String() string {
 	if v.Rule != nil {
-		return fmt.Sprintf("%s (rule %d)", v.Return, v.Rule.Origin)
+		return fmt.Sprintf("%s (%s)", v.Return, v.Rule.Place())
 	}
 	return v.Return.String()
 }
