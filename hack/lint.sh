@@ -27,4 +27,4 @@ for arch in amd64 arm64; do
 	done
 done
 
-shellcheck hack/*.sh hack/deploy/*.sh .ci/run
+shellcheck hack/*.sh hack/deploy/*.sh findings/*.sh .ci/run
