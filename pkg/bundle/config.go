@@ -23,6 +23,7 @@ type Config struct {
 	bounding   []string
 
 	noNewPrivileges bool
+	mountNamespace  bool
 }
 
 // object is where an object of the text is and what it has.
@@ -63,6 +64,9 @@ func Parse(text []byte) (*Config, error) {
 		return nil, err
 	}
 	if c.seccomp, err = c.find(c.linux.object, '{', "linux", "seccomp"); err != nil {
+		return nil, err
+	}
+	if err = c.readNamespaces(); err != nil {
 		return nil, err
 	}
 	if c.hooks, err = c.find(c.root, '{', "hooks"); err != nil {
@@ -181,6 +185,54 @@ func (c *Config) readCapabilities(process property) error {
 		err = bad
 	}
 	return err
+}
+
+// readNamespaces looks for a mount namespace that the container gets of its own. An
+// element that is no such object is the runtime's to refuse.
+func (c *Config) readNamespaces() error {
+	path := []string{"linux", "namespaces"}
+	namespaces, err := c.find(c.linux.object, '[', path...)
+	if err != nil || !namespaces.present || namespaces.null {
+		return err
+	}
+	s := scanner{text: c.text, pos: namespaces.value.start, path: slices.Clip(path)}
+	return s.array(0, func(at span) {
+		if c.text[at.start] != '{' {
+			return
+		}
+		o, err := c.object(at.start, path)
+		if err != nil {
+			return
+		}
+		kind, joined := "", false
+		for _, m := range o.members {
+			value := c.text[m.value.start:m.value.end]
+			switch {
+			case m.name == "type" && value[0] == '"':
+				kind = decode(value)
+			case strings.EqualFold(m.name, "path") && string(value) != "null" && string(value) != `""`:
+				joined = true
+			}
+		}
+		c.mountNamespace = c.mountNamespace || kind == "mount" && !joined
+	})
+}
+
+// MountNamespace reports whether linux.namespaces gives the container a mount
+// namespace of its own, not one that is there already.
+func (c *Config) MountNamespace() bool { return c.mountNamespace }
+
+// Annotations returns all annotations; the map is not to be changed.
+func (c *Config) Annotations() map[string]string { return c.annotation }
+
+// Hooked reports whether config.json has a hook, at any stage.
+func (c *Config) Hooked() bool {
+	for _, stage := range c.stages {
+		if stage.present && !stage.null && len(bytes.TrimSpace(c.text[stage.value.start+1:stage.value.end-1])) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Seccomp returns the text of linux.seccomp, nil where there is none.

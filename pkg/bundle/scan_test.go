@@ -116,3 +116,30 @@ func TestSyntaxErrorNamesThePlace(t *testing.T) {
 		}
 	}
 }
+
+// TestDecides: what a runtime in front looks for before it takes a container.
+func TestDecides(t *testing.T) {
+	for _, tc := range []struct {
+		text           string
+		hooked, mounts bool
+	}{
+		{`{}`, false, false},
+		{`{"hooks": null, "linux": {"namespaces": null}}`, false, false},
+		{`{"hooks": {"prestart": [], "poststop": null}}`, false, false},
+		{`{"hooks": {"poststop": [{"path": "/x"}]}}`, true, false},
+		{`{"linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}]}}`, false, true},
+		{`{"linux": {"namespaces": [{"type": "mount", "path": ""}]}}`, false, true},
+		{`{"linux": {"namespaces": [{"type": "mount", "path": "/proc/1/ns/mnt"}]}}`, false, false},
+		{`{"linux": {"namespaces": [{"type": "mount", "Path": "/proc/1/ns/mnt"}]}}`, false, false},
+		{`{"linux": {"namespaces": [1, "mount"]}}`, false, false},
+	} {
+		c, err := Parse([]byte(tc.text))
+		if err != nil {
+			t.Errorf("%s: %v", tc.text, err)
+			continue
+		}
+		if c.Hooked() != tc.hooked || c.MountNamespace() != tc.mounts {
+			t.Errorf("%s: hooked %v, mounts %v", tc.text, c.Hooked(), c.MountNamespace())
+		}
+	}
+}

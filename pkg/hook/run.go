@@ -51,6 +51,7 @@ func StoreDir(root string) string { return filepath.Join(rootOr(root), filepath.
 const (
 	ModeNone    = "none"    // there is no profile
 	ModeObserve = "observe" // Options.Observe
+	ModeNative  = "native"  // the real runtime compiles linux.seccomp
 )
 
 // Result says what the hook did.

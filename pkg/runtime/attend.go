@@ -153,9 +153,11 @@ func (w *wrapper) prepareFirst(args []string) (*attendant, error) {
 		at(StepReplace)
 		if _, err = place(dir, a.StandIn); err != nil {
 			_ = os.Remove(a.socket) // err counts
+			err = w.nativeInstead(o.config, err)
+			a = nil
 		}
 	}
-	if err != nil {
+	if err != nil || a == nil {
 		dir.Close()
 		return nil, err
 	}

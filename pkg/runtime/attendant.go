@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
@@ -30,6 +31,7 @@ const attendantDir = hook.DefaultRoot + "/attendants"
 
 // order is what an attendant is to do for its container.
 type order struct {
+	config          *bundle.Config
 	StandIn         []byte // the config.json that stands in
 	Filter          *filter.Filter
 	Annotations     map[string]string

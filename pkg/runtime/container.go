@@ -11,7 +11,6 @@ import (
 
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/hook"
-	"seccomp-hook/pkg/spec"
 )
 
 // container is what the real runtime's own state says of a container.
@@ -137,7 +136,7 @@ func parseConfig(path string) (*bundle.Config, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	text, err := readConfig(dir, configName, spec.MaxSize)
+	text, err := readConfig(dir, configName, maxConfig)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"seccomp-hook/pkg/bundle"
+	"seccomp-hook/pkg/compile"
+	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
 	"seccomp-hook/pkg/spec"
@@ -19,7 +21,7 @@ import (
 // place of its config.json, which is the file name of a locked bundle. A
 // container that gets no filter is the real runtime's alone: it has no order.
 func (w *wrapper) order(dir *os.File, name string) (*order, error) {
-	text, err := readConfig(dir, name, spec.MaxSize)
+	text, err := readConfig(dir, name, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
@@ -28,8 +30,24 @@ func (w *wrapper) order(dir *os.File, name string) (*order, error) {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
 	at(StepDecide)
+	if !config.MountNamespace() {
+		// runc 1.1 calls createRuntime hooks twice there, and once before it has
+		// made the container's init what it is (runc, rootfs_linux.go and
+		// process_linux.go).
+		if native, err := w.native(config, errHostMounts); native || err != nil {
+			return nil, err
+		}
+	}
 	decision, err := w.decide(config)
 	if err != nil {
+		// A profile with which nothing is wrong but that it has no proved program.
+		var unproved *filter.ProofError
+		var large *compile.TooLargeError
+		if errors.As(err, &unproved) || errors.As(err, &large) || errors.Is(err, spec.ErrTooLarge) {
+			if native, nativeErr := w.native(config, err); native || nativeErr != nil {
+				return nil, nativeErr
+			}
+		}
 		return nil, err
 	}
 	dispatch, err := dispatchOf(config, decision)
@@ -37,6 +55,7 @@ func (w *wrapper) order(dir *os.File, name string) (*order, error) {
 		return nil, err
 	}
 	o := &order{
+		config:          config,
 		Filter:          decision.Filter,
 		Annotations:     decision.Annotations,
 		NoNewPrivileges: config.NoNewPrivileges(),

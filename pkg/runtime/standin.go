@@ -10,8 +10,6 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-
-	"seccomp-hook/pkg/spec"
 )
 
 // Names in a bundle while the runtime reads its config.json.
@@ -20,6 +18,10 @@ const (
 	originalName = ".config.json.seccomp-hook-original" // the bundle's own, kept
 	draftName    = ".config.json.seccomp-hook-draft"    // the stand-in, before it stands in
 )
+
+// maxConfig is the largest config.json that is read, in bytes. The real runtimes
+// have no limit; a profile has its own (spec.MaxSize).
+const maxConfig = 64 << 20
 
 // standIn is a config.json that stands in for a bundle's own one while the
 // runtime reads it. runc takes neither another name for the file nor another
@@ -90,10 +92,13 @@ func flock(f *os.File, how int) error {
 // left behind. Whether the original had lost its name already can be seen: it
 // still has it if both names are of one inode.
 func recoverConfig(dir *os.File) error {
-	if err := removeAt(dir, draftName); err != nil {
-		return err
+	var draft, original, config unix.Stat_t
+	// On a read-only file system unlink(2) fails whether or not there is such a file.
+	if err := lstatAt(dir, draftName, &draft); err == nil {
+		if err := removeAt(dir, draftName); err != nil {
+			return err
+		}
 	}
-	var original, config unix.Stat_t
 	if err := lstatAt(dir, originalName, &original); err != nil {
 		return ignoreAbsent(err)
 	}
@@ -103,7 +108,7 @@ func recoverConfig(dir *os.File) error {
 	}
 	// An engine may have written another config.json since, by which it wants
 	// the next container.
-	if text, err := readConfig(dir, configName, spec.MaxSize); err == nil && !standsIn(text) {
+	if text, err := readConfig(dir, configName, maxConfig); err == nil && !standsIn(text) {
 		return removeAt(dir, originalName)
 	}
 	return renameAt(dir, originalName, configName)

@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -572,30 +571,6 @@ func TestRuntimeExecRefused(t *testing.T) {
 			}
 		})
 	})
-}
-
-// TestRuntimeExecHostMounts: a process that enters a container without a mount
-// namespace of its own cannot be told from the runtime, and is refused. All of
-// it happens in one mount namespace beside the machine's, because runc changes
-// the mounts of the one that it shares.
-func TestRuntimeExecHostMounts(t *testing.T) {
-	rt := front(t, Runc(t))
-	b := NewBundle(t, denying(t), Args("/bin/sleep", "1000"))
-	b.Spec.Linux.Namespaces = slices.DeleteFunc(b.Spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.MountNamespace })
-	b.Spec.Mounts, b.Spec.Linux.MaskedPaths, b.Spec.Linux.ReadonlyPaths = nil, nil, nil
-	b.Save()
-	c := b.NewContainer(rt)
-	const script = `
-		mount -t proc proc "$1/rootfs/proc"
-		shift
-		"$@" create --bundle "$BUNDLE" --pid-file "$BUNDLE/pid" "$ID" >/dev/null 2>&1 && "$@" start "$ID" || exit 99
-		"$@" exec "$ID" /bin/echo in`
-	argv := append([]string{"--mount", "--propagation", "private", "sh", "-c", script, "sh", b.Dir}, append(rt.Argv, "--root", c.State)...)
-	cmd := command(t, "unshare", argv...)
-	cmd.Env = append(os.Environ(), "BUNDLE="+b.Dir, "ID="+c.ID)
-	if r := run(t, cmd); r.Code != 255 || r.Stdout != "" || !strings.Contains(r.Stderr, "mount namespace") {
-		t.Errorf("not refused: %s", r)
-	}
 }
 
 // TestRuntimeSameID: containers of one id under two roots have each their own

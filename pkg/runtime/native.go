@@ -1,0 +1,57 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/bundle"
+	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/hook"
+)
+
+// errHostMounts is why a container's filter cannot come from here.
+var errHostMounts = errors.New("the container has no mount namespace of its own")
+
+// bpfAnnotation holds a program that crun installs in the place of
+// linux.seccomp (crun, container.c, setup_seccomp).
+const bpfAnnotation = "run.oci.seccomp_bpf_data"
+
+// native reports whether a container for which there is no filter from here is
+// left to the real runtime, which compiles its linux.seccomp as if nobody stood in
+// front of it: the container has the verdicts that were asked for, and costs more.
+// Nobody else can give a container the profile that an annotation names, or the
+// default one, so without linux.seccomp, and with an annotation of ours, it is
+// false.
+func (w *wrapper) native(config *bundle.Config, why error) (bool, error) {
+	if config.Seccomp() == nil || !hostRoot() {
+		return false, nil
+	}
+	for name := range config.Annotations() {
+		if name == filter.AnnotationProfile || name == filter.AnnotationDispatch {
+			return false, nil
+		}
+	}
+	if _, foreign := config.Annotation(bpfAnnotation); foreign && w.kind != runcKind {
+		return false, fmt.Errorf("runtime: annotation %s: crun would install it in the place of linux.seccomp (%w)", bpfAnnotation, why)
+	}
+	w.reporter().log("warning", fmt.Sprintf("seccomp-hook: install.mode %s: %s; linux.seccomp is left to %s", hook.ModeNative, strings.ReplaceAll(why.Error(), "\n", "; "), w.real))
+	return true, nil
+}
+
+// nativeInstead is native for a bundle whose config.json cannot be replaced for a
+// moment. It returns err where the container is refused.
+func (w *wrapper) nativeInstead(config *bundle.Config, err error) error {
+	// A read-only mount, an immutable file, a file system without hard links.
+	for _, errno := range []unix.Errno{unix.EROFS, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP, unix.EXDEV, unix.EMLINK} {
+		if !errors.Is(err, errno) {
+			continue
+		}
+		if native, nativeErr := w.native(config, err); native || nativeErr != nil {
+			return nativeErr
+		}
+	}
+	return err
+}
