@@ -1,39 +1,49 @@
 /*
  * The command line of a runtime, read as pkg/runtime's ParseArgs reads it. Only
- * what the front knows for certain is understood here: any other flag, in any
- * other form, is the Go program's to understand.
+ * what the front knows for certain is understood here: flags by their whole
+ * names, long ones with two dashes and one-letter ones with one, which runc and
+ * crun read alike. Any other flag, in any other form, is the Go program's to
+ * understand.
  */
 #include "front.h"
 
 /* What a flag is. */
-enum kind { SWITCH, VALUED, ROOT, BUNDLE };
+enum arity { SWITCH, VALUED, ROOT, BUNDLE };
 
 struct flag {
 	const char *name;
-	enum kind kind;
+	enum arity arity;
+	enum family only; /* that has it, ANY where both have */
 };
 
+/* Without --rootless, which is --root to some versions of crun. */
 static const struct flag global_flags[] = {
-	{"log", VALUED}, {"log-format", VALUED}, {"root", ROOT}, {"rootless", VALUED}, {"criu", VALUED},
-	{"cgroup-manager", VALUED}, {"log-level", VALUED}, {"debug", SWITCH}, {"systemd-cgroup", SWITCH},
-	{NULL, SWITCH},
+	{"log", VALUED, ANY}, {"log-format", VALUED, ANY}, {"root", ROOT, ANY}, {"debug", SWITCH, ANY}, {"systemd-cgroup", SWITCH, ANY},
+	{"criu", VALUED, RUNC}, {"cgroup-manager", VALUED, CRUN}, {"log-level", VALUED, CRUN},
+	{NULL, SWITCH, ANY},
 };
 
 /* Without crun's --config: the file may be another one. */
 static const struct flag create_flags[] = {
-	{"bundle", BUNDLE}, {"b", BUNDLE}, {"console-socket", VALUED}, {"pidfd-socket", VALUED}, {"pid-file", VALUED},
-	{"preserve-fds", VALUED}, {"detach", SWITCH}, {"d", SWITCH}, {"keep", SWITCH}, {"no-pivot", SWITCH},
-	{"no-new-keyring", SWITCH}, {"no-subreaper", SWITCH},
-	{NULL, SWITCH},
+	{"bundle", BUNDLE, ANY}, {"b", BUNDLE, ANY}, {"console-socket", VALUED, ANY}, {"pid-file", VALUED, ANY},
+	{"preserve-fds", VALUED, ANY}, {"no-pivot", SWITCH, ANY}, {"no-new-keyring", SWITCH, ANY}, {"pidfd-socket", VALUED, RUNC},
+	{NULL, SWITCH, ANY},
+};
+
+static const struct flag run_flags[] = {
+	{"bundle", BUNDLE, ANY}, {"b", BUNDLE, ANY}, {"console-socket", VALUED, ANY}, {"pid-file", VALUED, ANY},
+	{"preserve-fds", VALUED, ANY}, {"no-pivot", SWITCH, ANY}, {"no-new-keyring", SWITCH, ANY}, {"pidfd-socket", VALUED, RUNC},
+	{"detach", SWITCH, ANY}, {"d", SWITCH, ANY}, {"keep", SWITCH, ANY}, {"no-subreaper", SWITCH, ANY},
+	{NULL, SWITCH, ANY},
 };
 
 static const struct flag exec_flags[] = {
-	{"console-socket", VALUED}, {"pidfd-socket", VALUED}, {"cwd", VALUED}, {"env", VALUED}, {"e", VALUED}, {"user", VALUED},
-	{"u", VALUED}, {"additional-gids", VALUED}, {"g", VALUED}, {"process", VALUED}, {"p", VALUED}, {"pid-file", VALUED},
-	{"process-label", VALUED}, {"apparmor", VALUED}, {"cap", VALUED}, {"c", VALUED}, {"preserve-fds", VALUED},
-	{"cgroup", VALUED}, {"detach", SWITCH}, {"d", SWITCH}, {"tty", SWITCH}, {"t", SWITCH}, {"no-new-privs", SWITCH},
-	{"ignore-paused", SWITCH},
-	{NULL, SWITCH},
+	{"console-socket", VALUED, ANY}, {"cwd", VALUED, ANY}, {"env", VALUED, ANY}, {"e", VALUED, ANY}, {"user", VALUED, ANY},
+	{"u", VALUED, ANY}, {"process", VALUED, ANY}, {"p", VALUED, ANY}, {"pid-file", VALUED, ANY}, {"process-label", VALUED, ANY},
+	{"apparmor", VALUED, ANY}, {"cap", VALUED, ANY}, {"c", VALUED, ANY}, {"preserve-fds", VALUED, ANY}, {"cgroup", VALUED, ANY},
+	{"detach", SWITCH, ANY}, {"d", SWITCH, ANY}, {"tty", SWITCH, ANY}, {"t", SWITCH, ANY}, {"no-new-privs", SWITCH, ANY},
+	{"pidfd-socket", VALUED, RUNC}, {"additional-gids", VALUED, RUNC}, {"g", VALUED, RUNC}, {"ignore-paused", SWITCH, RUNC},
+	{NULL, SWITCH, ANY},
 };
 
 /* Commands that start no process in a container, and end none. */
@@ -41,13 +51,22 @@ static const char *const others[] = {
 	"checkpoint", "events", "kill", "list", "pause", "ps", "resume", "spec", "start", "state", "update", NULL,
 };
 
-/* known returns a flag, and where its value begins in "name=value", NULL in "name". */
-static const struct flag *known(const struct flag *flags, const char *text, const char **value)
+/*
+ * known returns the flag that a word begins with, NULL where it is none for
+ * certain, and where its value begins in "--name=value", NULL in "--name".
+ */
+static const struct flag *known(const struct flag *flags, const char *word, const char **value)
 {
-	for (; flags->name; flags++) {
-		const char *rest = after(text, flags->name);
+	const char *name = word + 1;
+	bool letter = *name != '-';
 
-		if (!rest || (*rest && *rest != '='))
+	if (!letter)
+		name++;
+	for (; flags->name; flags++) {
+		const char *rest = after(name, flags->name);
+
+		/* Behind one letter runc and crun read '=' in different ways, and behind one dash a long name. */
+		if (!rest || (*rest && (letter || *rest != '=')) || letter != !flags->name[1])
 			continue;
 		*value = *rest ? rest + 1 : NULL;
 		return flags;
@@ -62,20 +81,18 @@ static const struct flag *known(const struct flag *flags, const char *text, cons
 static char **operands(char **args, const struct flag *flags, struct invocation *invocation)
 {
 	for (; *args && (*args)[0] == '-'; args++) {
-		const char *name = *args + 1, *value;
-		const struct flag *flag;
+		const char *value;
+		const struct flag *flag = known(flags, *args, &value);
 
-		if (*name == '-')
-			name++;
-		flag = known(flags, name, &value);
-		if (!flag || (value && flag->kind == SWITCH))
+		if (!flag || (value && flag->arity == SWITCH))
 			return NULL;
-		if (flag->kind != SWITCH && !value && !(value = *++args))
+		if (flag->arity != SWITCH && !value && !(value = *++args))
 			return NULL;
-		if (flag->kind == ROOT)
+		if (flag->arity == ROOT)
 			invocation->root = value;
-		else if (flag->kind == BUNDLE)
+		else if (flag->arity == BUNDLE)
 			invocation->bundle = value;
+		invocation->only |= flag->only;
 	}
 	return *args ? args : NULL;
 }
@@ -98,7 +115,7 @@ bool parse(char **argv, struct invocation *invocation)
 	}
 	invocation->args = args;
 	args = operands(args, global_flags, invocation);
-	if (!args)
+	if (!args || (invocation->root && !*invocation->root))
 		return false;
 	invocation->command = *args++;
 	if (same(invocation->command, "exec")) {
@@ -107,7 +124,7 @@ bool parse(char **argv, struct invocation *invocation)
 			return false;
 		invocation->id = *args;
 	} else if (creates(invocation->command)) {
-		args = operands(args, create_flags, invocation);
+		args = operands(args, same(invocation->command, "run") ? run_flags : create_flags, invocation);
 		/* Flags may come behind the id as well. */
 		if (args && **args && !args[1])
 			invocation->id = *args;

@@ -12,6 +12,9 @@ extern char **environment;
 /* variable returns the value of an environment variable, NULL where it is not set. */
 const char *variable(const char *name);
 
+/* The families of runtimes, as a set. */
+enum family { ANY = 0, RUNC = 1, CRUN = 2 };
+
 /* A command line, as far as the front understands it; see arguments.c. */
 struct invocation {
 	const char *real_runtime; /* of --real-runtime, NULL where it is not given */
@@ -20,6 +23,7 @@ struct invocation {
 	const char *root;   /* of --root, NULL where it is not given */
 	const char *bundle; /* of --bundle, NULL where it is not given */
 	const char *id;	    /* of the container; NULL where create's or run's flags are not understood */
+	enum family only;   /* those that have a flag which others have not */
 };
 
 /*
@@ -45,6 +49,9 @@ bool has_configuration(void);
 
 /* find_runtime finds the real runtime, NULL where the Go program is to find it. */
 const char *find_runtime(const struct invocation *invocation);
+
+/* family_of returns the family of a runtime; ANY where it may start a container's program in another way than execve. */
+enum family family_of(const char *runtime);
 
 /* host_root says whether this is root of the host, in its initial user namespace. */
 bool host_root(void);

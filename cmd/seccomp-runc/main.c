@@ -100,7 +100,12 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 	if (!parse(argv, &invocation))
 		defer(argv);
 	runtime = find_runtime(&invocation);
+	/* A flag that the runtime does not have may be an abbreviation to it. */
+	if (invocation.only && (!runtime || family_of(runtime) != invocation.only))
+		defer(argv);
 	if (creates(invocation.command)) {
+		if (!invocation.id)
+			defer(argv); /* which may have the runtime read another command line */
 		if (runtime && plain(&invocation))
 			become(runtime, invocation.args);
 		if (!product() || sys(faccessat, AT_FDCWD, product(), EXECUTE) < 0)

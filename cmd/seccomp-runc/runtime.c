@@ -113,3 +113,37 @@ const char *find_runtime(const struct invocation *invocation)
 		return NULL;
 	return runtime;
 }
+
+/* resolved returns the name of the file that a path leads to. */
+static const char *resolved(const char *path)
+{
+	static char target[NAME_SIZE];
+	struct text link = {0};
+	long fd = sys(openat, AT_FDCWD, path, O_PATH | O_CLOEXEC), n;
+
+	if (fd < 0)
+		return NULL;
+	append(&link, "/proc/self/fd/");
+	append_number(&link, (uint64_t)fd, 10);
+	n = sys(readlinkat, AT_FDCWD, link.at, target, sizeof target - 1);
+	sys(close, fd);
+	if (n <= 0)
+		return NULL;
+	target[n] = 0;
+	return base(target);
+}
+
+enum family family_of(const char *runtime)
+{
+	const char *name = base(runtime), *handler = after(name, "crun-");
+
+	/* By such a name crun runs a container by a library (crun.c, fill_handler_from_argv0). */
+	while (handler && ((*handler >= '0' && *handler <= '9') || *handler == '.'))
+		handler++;
+	if (same(name, "krun") || (handler && *handler))
+		return ANY;
+	name = resolved(runtime);
+	if (!name)
+		return ANY;
+	return contains(name, "crun") ? CRUN : contains(name, "runc") ? RUNC : ANY;
+}

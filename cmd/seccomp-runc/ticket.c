@@ -35,47 +35,22 @@ static uint64_t hash(const void *from, size_t size)
 	return h;
 }
 
-/* resolved returns the name of the file that a path leads to. */
-static const char *resolved(const char *path)
-{
-	static char target[NAME_SIZE];
-	struct text link = {0};
-	long fd = sys(openat, AT_FDCWD, path, O_PATH | O_CLOEXEC), n;
-
-	if (fd < 0)
-		return NULL;
-	append(&link, "/proc/self/fd/");
-	append_number(&link, (uint64_t)fd, 10);
-	n = sys(readlinkat, AT_FDCWD, link.at, target, sizeof target - 1);
-	sys(close, fd);
-	if (n <= 0)
-		return NULL;
-	target[n] = 0;
-	return base(target);
-}
-
 /* state_root is pkg/runtime's stateRoot for root of the host. */
 static bool state_root(const struct invocation *invocation, const char *runtime, struct text *root, bool *crun)
 {
-	const char *name = resolved(runtime), *xdg = variable("XDG_RUNTIME_DIR");
+	const char *xdg = variable("XDG_RUNTIME_DIR");
+	enum family family = family_of(runtime);
 
-	if (!name)
+	if (family == ANY)
 		return false;
-	if (contains(name, "crun"))
-		name = "crun";
-	else if (contains(name, "runc"))
-		name = "runc";
-	else
-		return false; /* it may not use execve */
-	*crun = same(name, "crun");
+	*crun = family == CRUN;
 	if (invocation->root && *invocation->root) {
 		append(root, invocation->root);
 	} else if (xdg && *xdg && *crun) {
 		append(root, xdg);
 		append(root, "/crun");
 	} else {
-		append(root, "/run/");
-		append(root, name);
+		append(root, *crun ? "/run/crun" : "/run/runc");
 	}
 	return root->at[0] == '/' && !root->too_long;
 }

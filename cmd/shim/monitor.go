@@ -78,7 +78,7 @@ func (m *monitor) StartLocked(c *exec.Cmd) (chan runc.Exit, error) {
 // putFront turns "runc … create …" to "seccomp-runc --real-runtime /…/runc …
 // create …".
 func (m *monitor) putFront(c *exec.Cmd) error {
-	invocation, err := runtime.ParseArgs(c.Args[1:])
+	invocation, err := runtime.ParseArgs(runtime.KindOf(c.Path), c.Args[1:])
 	if err != nil || !fronted[invocation.Command] || m.isPlain(invocation.ID) {
 		return err // of a command line that the runtime could not read either
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -47,33 +48,37 @@ const exitAnswer = 'x'
 // own config.json back and installs the filter, and does the former also where
 // the runtime ends without calling a hook. It stays as tracer until init has
 // executed the container's program.
-func startAttendant(args []string) (real string, code int, err error) {
+//
+// Where the runtime is to read another configuration than its command line
+// says, that one's path is returned, too.
+func startAttendant(args []string) (real, config string, code int, err error) {
 	self, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
-		return "", 0, os.NewSyscallError("pidfd_open", err)
+		return "", "", 0, os.NewSyscallError("pidfd_open", err)
 	}
 	defer unix.Close(self)
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return "", 0, os.NewSyscallError("socketpair", err)
+		return "", "", 0, os.NewSyscallError("socketpair", err)
 	}
 	defer unix.Close(pair[0])
 	err = orphan.Start("/proc/self/exe", append([]string{attendantArg0}, args...), os.Environ(), self, int(os.Stderr.Fd()), pair[1])
 	unix.Close(pair[1])
 	if err != nil {
-		return "", 0, err
+		return "", "", 0, err
 	}
-	answer := make([]byte, unix.PathMax)
+	answer := make([]byte, 2*unix.PathMax)
 	n, err := unix.Read(pair[0], answer)
 	switch {
 	case err != nil:
-		return "", 0, os.NewSyscallError("read", err)
+		return "", "", 0, os.NewSyscallError("read", err)
 	case n > 1 && answer[0] == exitAnswer:
-		return "", int(answer[1]), nil
+		return "", "", int(answer[1]), nil
 	case n > 1 && answer[0] == '/':
-		return string(answer[:n]), 0, nil
+		real, config, _ = strings.Cut(string(answer[:n]), "\x00")
+		return real, config, 0, nil
 	}
-	return "", 0, errors.New("it has ended")
+	return "", "", 0, errors.New("it has ended")
 }
 
 // attend is the attendant: it does for the process that started it what the
@@ -121,7 +126,11 @@ func (w *wrapper) attendFirst(args []string) (*attendant, error) {
 		_ = tellCaller(exitAnswer, byte(w.fail(err))) // it may be gone
 		return nil, err
 	}
-	err = tellCaller([]byte(w.real)...)
+	answer := w.real
+	if a != nil && a.copy != "" {
+		answer += "\x00" + a.copy
+	}
+	err = tellCaller([]byte(answer)...)
 	if err == nil {
 		err = unix.Close(socketFD)
 	}
@@ -137,6 +146,9 @@ func (w *wrapper) prepareFirst(args []string) (*attendant, error) {
 	}
 	if w.ID == "" {
 		return nil, nil // the real runtime says what is missing, or prints its help
+	}
+	if path := w.ownConfig(); path != "" {
+		return w.prepareOwn(path)
 	}
 	at(StepLock)
 	dir, err := lockBundle(w.bundle())

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,7 +84,8 @@ func listen(path string) (int, error) {
 // attendant is the process that stands by a runtime.
 type attendant struct {
 	order
-	dir      *os.File // the bundle, locked
+	dir      *os.File // the bundle, locked; nil where there is a copy
+	copy     string   // of the configuration, edited, for the runtime to read; "" where it stands in
 	socket   string   // where the hook announces init
 	announce int32    // the socket
 	hook     *os.File // the connection
@@ -153,6 +155,9 @@ func (a *attendant) restore() error {
 	err := os.Remove(a.socket)
 	if errors.Is(err, fs.ErrNotExist) { // swept
 		err = nil
+	}
+	if a.copy != "" {
+		return errors.Join(err, ignoreAbsent(os.Remove(a.copy)))
 	}
 	return errors.Join(err, (&standIn{dir: a.dir, text: a.StandIn}).Restore(), a.dir.Close())
 }
@@ -247,7 +252,7 @@ func sweepSockets() {
 		return // the next one sweeps
 	}
 	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil && unix.Kill(pid, 0) == unix.ESRCH {
+		if pid, err := strconv.Atoi(strings.TrimSuffix(e.Name(), copySuffix)); err == nil && unix.Kill(pid, 0) == unix.ESRCH {
 			_ = os.Remove(filepath.Join(attendantDir, e.Name())) // or the next one does
 		}
 	}

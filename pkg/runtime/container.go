@@ -33,7 +33,7 @@ func (w *wrapper) findContainer() (*container, error) {
 	}
 	dir := filepath.Join(w.stateRoot(), w.ID)
 	read := readRuncState
-	if w.kind == crunKind {
+	if w.kind == Crun {
 		read = readCrunState
 	}
 	c, err := read(dir)
@@ -53,7 +53,7 @@ func (w *wrapper) findContainer() (*container, error) {
 func (w *wrapper) stateRoot() string {
 	name := "runc"
 	xdg := os.Getenv("XDG_RUNTIME_DIR")
-	if w.kind == crunKind {
+	if w.kind == Crun {
 		name = "crun"
 	} else if hostRoot() {
 		xdg = ""

@@ -25,6 +25,11 @@ func (w *wrapper) order(dir *os.File, name string) (*order, error) {
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
+	return w.orderOf(text)
+}
+
+// orderOf is order for the text of a configuration.
+func (w *wrapper) orderOf(text []byte) (*order, error) {
 	config, err := bundle.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
@@ -64,7 +69,7 @@ func (w *wrapper) order(dir *os.File, name string) (*order, error) {
 		Foreground:      w.Command == "run" && !w.Keep,
 		Dispatch:        dispatch,
 	}
-	if w.kind == crunKind {
+	if w.kind == Crun {
 		o.Report = w.reporter()
 	}
 	o.StandIn = config.Apply(bundle.Edit{

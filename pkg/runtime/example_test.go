@@ -8,7 +8,7 @@ import (
 
 // What containerd's shim starts for a container.
 func ExampleParseArgs() {
-	inv, err := runtime.ParseArgs([]string{
+	inv, err := runtime.ParseArgs(runtime.Runc, []string{
 		"--root", "/run/containerd/runc/k8s.io", "--log", "/b/log.json", "--log-format", "json",
 		"create", "--bundle", "/b", "--pid-file", "/b/init.pid", "c1",
 	})

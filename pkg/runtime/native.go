@@ -34,7 +34,7 @@ func (w *wrapper) native(config *bundle.Config, why error) (bool, error) {
 			return false, nil
 		}
 	}
-	if _, foreign := config.Annotation(bpfAnnotation); foreign && w.kind != runcKind {
+	if _, foreign := config.Annotation(bpfAnnotation); foreign && w.kind != Runc {
 		return false, fmt.Errorf("runtime: annotation %s: crun would install it in the place of linux.seccomp (%w)", bpfAnnotation, why)
 	}
 	w.reporter().log("warning", fmt.Sprintf("seccomp-hook: install.mode %s: %s; linux.seccomp is left to %s", hook.ModeNative, strings.ReplaceAll(why.Error(), "\n", "; "), w.real))

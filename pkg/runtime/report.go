@@ -44,7 +44,7 @@ func (w *wrapper) reporter() reporter {
 // fail reports an error and returns the exit code.
 func (w *wrapper) fail(err error) (code int) {
 	w.reporter().report(w.stderr, err)
-	if w.Command == "exec" && w.kind == runcKind {
+	if w.Command == "exec" && w.kind == Runc {
 		return exitFailureExec
 	}
 	return exitFailure

@@ -49,7 +49,7 @@ type wrapper struct {
 	stderr *os.File
 	config Config
 	real   string // the real runtime's path
-	kind   kind   // its family
+	kind   Kind   // its family
 	self   string // this executable's
 	// then are what the real runtime is executed with: Args, edited where the
 	// command asks for it.
@@ -66,10 +66,14 @@ func front(args []string) (code int) {
 		switch w.Command {
 		case "create", "run":
 			at(StepAttend)
-			if w.real, code, err = startAttendant(args); err != nil {
+			var config string
+			if w.real, config, code, err = startAttendant(args); err != nil {
 				err = fmt.Errorf("runtime: the attendant: %w", err)
 			} else if code != 0 {
 				return code
+			}
+			if config != "" {
+				w.then = w.withConfig(config)
 			}
 		case "exec":
 			err = w.exec()
@@ -96,10 +100,19 @@ func (w *wrapper) prepare(args []string) error {
 	if err != nil {
 		return err
 	}
-	if w.Invocation, err = ParseArgs(args); err != nil {
+	w.then = args
+	err = w.find(realRuntime)
+	// The command line says where an error is to be told, too.
+	inv, usage := ParseArgs(w.kind, args)
+	w.Invocation = inv
+	if err != nil {
 		return err
 	}
-	w.then = args
+	return usage
+}
+
+// find reads the configuration and finds the real runtime.
+func (w *wrapper) find(realRuntime string) (err error) {
 	if w.config, err = LoadConfig(os.Getenv); err != nil {
 		return err
 	}
@@ -112,32 +125,38 @@ func (w *wrapper) prepare(args []string) error {
 	if w.real, err = findRuntime(w.config.RealRuntime, os.Getenv("PATH"), w.self); err != nil {
 		return err
 	}
-	w.kind = kindOf(w.real)
+	w.kind = KindOf(w.real)
 	return nil
 }
 
-// kind is the family of a runtime: where it keeps its state, and how it
-// reports.
-type kind uint8
+// Kind is the family of a runtime: how it reads its command line, where it keeps
+// its state, and how it reports.
+type Kind uint8
 
+// The families; the zero value is any other one.
 const (
-	unknownKind kind = iota
-	runcKind
-	crunKind
+	unknownKind Kind = iota
+	Runc
+	Crun
 )
 
-// kindOf tells the family of a runtime by its file's name, as packages and
-// engines name them: runc, docker-runc, crun, crun-1.20.
-func kindOf(path string) kind {
+// KindOf tells the family of a runtime by its file's name, as packages and
+// engines name them: runc, docker-runc, crun, crun-1.20. Under a name with the
+// handler of a library, krun or crun-wasm, crun starts no program by execve
+// (crun.c, fill_handler_from_argv0); that is none of the families.
+func KindOf(path string) Kind {
 	name := filepath.Base(path)
+	if handler, is := strings.CutPrefix(name, "crun-"); name == "krun" || is && strings.Trim(handler, "0123456789.") != "" {
+		return unknownKind
+	}
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		name = filepath.Base(resolved)
 	}
 	switch {
 	case strings.Contains(name, "crun"):
-		return crunKind
+		return Crun
 	case strings.Contains(name, "runc"):
-		return runcKind
+		return Runc
 	default:
 		return unknownKind
 	}

@@ -31,10 +31,12 @@ func TestParse(t *testing.T) {
 		{"containerd execs", "--root /run/containerd/runc/k8s.io --log /l --log-format json --systemd-cgroup exec --process /p --console-socket /c --detach --pid-file /pid 0123abcd",
 			invocation{command: "exec", root: "/run/containerd/runc/k8s.io", id: "0123abcd"}},
 		{"conmon execs", "--cgroup-manager cgroupfs --root=/run/crun --log-format=json --log /l exec --pid-file /pid --process /p --detach --tty 0123abcd",
-			invocation{command: "exec", root: "/run/crun", id: "0123abcd"}},
+			invocation{command: "exec", root: "/run/crun", id: "0123abcd", only: onlyCrun}},
 		{"a person execs", "exec -t -e A=b -u 1000:1000 id ls -l", invocation{command: "exec", id: "id"}},
 		{"its own flags", "exec id ls --root /r --process=/p -x", invocation{command: "exec", id: "id"}},
-		{"one dash", "-root /r exec -cwd=/ -no-new-privs id ls", invocation{command: "exec", root: "/r", id: "id"}},
+		{"letters", "exec -d -t -p /p id", invocation{command: "exec", id: "id"}},
+		{"a flag of runc's", "exec --ignore-paused id ls", invocation{command: "exec", id: "id", only: onlyRunc}},
+		{"a flag of crun's", "--cgroup-manager cgroupfs exec id ls", invocation{command: "exec", id: "id", only: onlyCrun}},
 		{"the last one wins", "--root=/a --root /b exec id ls", invocation{command: "exec", root: "/b", id: "id"}},
 		{"a value that looks like a flag", "--root --debug exec --env --detach id ls", invocation{command: "exec", root: "--debug", id: "id"}},
 		{"a value that looks like a command", "--log exec --root create state id", invocation{command: "state", root: "create", passes: true}},
@@ -82,6 +84,12 @@ func TestParse(t *testing.T) {
 		{"a switch with a value", "--debug=false exec id ls"},
 		{"a switch of exec's with a value", "exec --detach=true id ls"},
 		{"an attached value", "exec -u1000 id ls"},
+		{"a letter with an equal sign", "exec -u=1000 id ls"},
+		{"a letter with two dashes", "exec --u 1000 id ls"},
+		{"a long name with one dash", "exec -user 1000 id ls"},
+		{"a long global name with one dash", "-root /r exec id ls"},
+		{"another root to some", "--rootless auto exec id ls"},
+		{"an empty root", "--root= exec id ls"},
 		{"two switches in one word", "exec -dt id ls"},
 		{"the end of the flags", "exec -- id ls"},
 		{"a lone dash", "exec - ls"},
@@ -111,11 +119,10 @@ func TestParse(t *testing.T) {
 // flags are those of one command.
 type flags struct{ valued, switches []string }
 
-// The flags of runc 1.1 to 1.5 and crun 1.8 to 1.20, but for those that ask for
-// help, and crun's --config.
+// The flags of runc 1.1 to 1.5 and crun 1.8 to 1.29 that the front understands.
 var (
 	globals = flags{
-		[]string{"log", "log-format", "root", "rootless", "criu", "cgroup-manager", "log-level"},
+		[]string{"log", "log-format", "root", "criu", "cgroup-manager", "log-level"},
 		[]string{"debug", "systemd-cgroup"},
 	}
 	ofExec = flags{
@@ -125,12 +132,17 @@ var (
 	}
 	ofCreate = flags{
 		[]string{"bundle", "b", "console-socket", "pidfd-socket", "pid-file", "preserve-fds"},
+		[]string{"no-pivot", "no-new-keyring"},
+	}
+	ofRun = flags{
+		ofCreate.valued,
 		[]string{"detach", "d", "keep", "no-pivot", "no-new-keyring", "no-subreaper"},
 	}
 )
 
-// TestParseKnows: the front understands every flag. One that it does not know
-// does no harm, and costs each exec with it a Go program's start.
+// TestParseKnows: the front understands every flag of what engines write. One
+// that it does not know does no harm, and costs each exec with it a Go
+// program's start.
 func TestParseKnows(t *testing.T) {
 	p := newParser(t)
 	understood := func(args ...string) {
@@ -138,23 +150,33 @@ func TestParseKnows(t *testing.T) {
 		if got, understood := p.parse(t, args); !understood || got.id != "id" {
 			t.Errorf("%q is %v %+v", args, understood, got)
 		}
+		agree(t, p, args)
 	}
 	each := func(flags flags, line func(words ...string) []string) {
 		t.Helper()
 		for _, name := range flags.valued {
-			understood(line("--"+name, "value")...)
-			understood(line("-"+name, "value")...)
-			understood(line("--" + name + "=value")...)
+			understood(line(dashed(name), "value")...)
+			if len(name) > 1 {
+				understood(line(dashed(name) + "=value")...)
+			}
 		}
 		for _, name := range flags.switches {
-			understood(line("--" + name)...)
-			understood(line("-" + name)...)
+			understood(line(dashed(name))...)
 		}
 	}
 	each(globals, func(words ...string) []string { return append(words, "exec", "id", "ls") })
 	each(globals, func(words ...string) []string { return append(words, "create", "id") })
 	each(ofExec, func(words ...string) []string { return append(append([]string{"exec"}, words...), "id", "ls") })
-	each(ofCreate, func(words ...string) []string { return append(append([]string{"run"}, words...), "id") })
+	each(ofCreate, func(words ...string) []string { return append(append([]string{"create"}, words...), "id") })
+	each(ofRun, func(words ...string) []string { return append(append([]string{"run"}, words...), "id") })
+}
+
+// dashed writes a flag as both runtimes understand it.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
 }
 
 // TestParseAgrees: a command line of which the front understands something is
@@ -199,7 +221,7 @@ func FuzzParse(f *testing.F) {
 }
 
 // agree checks that the front, where it acts on a command line, understands it
-// as pkg/runtime does.
+// as pkg/runtime does, whichever runtime gets it.
 func agree(t testing.TB, p *parser, args []string) (command string, understood bool) {
 	t.Helper()
 	got, understood := p.parse(t, args)
@@ -207,36 +229,44 @@ func agree(t testing.TB, p *parser, args []string) (command string, understood b
 		return "", false
 	}
 	realRuntime, rest := cutRealRuntime(args)
-	inv, err := runtime.ParseArgs(rest)
-	// The front acts on what it knows of the container, and where the command
-	// passes; all else is Go's to understand, or to refuse.
-	acts := got.passes || got.hasID
-	if err != nil && acts {
-		t.Errorf("%q is %+v, and pkg/runtime says: %v", args, got, err)
-		return "", true
-	}
-	want := invocation{
-		realRuntime: realRuntime,
-		args:        len(args) - len(rest),
-		command:     inv.Command,
-		root:        inv.Root,
-		bundle:      got.bundle,
-		id:          got.id,
-		creates:     inv.Command == "create" || inv.Command == "run",
-		passes:      got.passes,
-		hasID:       got.hasID,
-	}
-	if got.hasID {
-		want.id, want.bundle = inv.ID, inv.Bundle
-	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(invocation{})); diff != "" {
-		t.Errorf("%q (-pkg/runtime +front)\n%s", args, diff)
+	for kind, families := range map[runtime.Kind]int{runtime.Runc: onlyRunc, runtime.Crun: onlyCrun} {
+		if got.only != 0 && got.only != families {
+			continue // it is Go's, or the other runtime's
+		}
+		inv, err := runtime.ParseArgs(kind, rest)
+		// The front acts on what it knows of the container, and where the command
+		// passes; all else is Go's to understand, or to refuse.
+		if !got.passes && !got.hasID {
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q is %+v, and pkg/runtime says: %v", args, got, err)
+			continue
+		}
+		want := invocation{
+			realRuntime: realRuntime,
+			args:        len(args) - len(rest),
+			command:     inv.Command,
+			root:        inv.Root,
+			bundle:      got.bundle,
+			id:          got.id,
+			only:        got.only,
+			creates:     inv.Command == "create" || inv.Command == "run",
+			passes:      got.passes,
+			hasID:       got.hasID,
+		}
+		if got.hasID {
+			want.id, want.bundle = inv.ID, inv.Bundle
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(invocation{})); diff != "" {
+			t.Errorf("%q (-pkg/runtime +front)\n%s", args, diff)
+		}
+		if got.hasID && got.creates && inv.Config != "" {
+			t.Errorf("%q has another config.json, and the front makes the container", args)
+		}
 	}
 	if got.passes && (got.creates || slices.Contains(goCommands, got.command)) {
 		t.Errorf("%q passes", args)
-	}
-	if got.hasID && got.creates && inv.Config != "" {
-		t.Errorf("%q has another config.json, and the front makes the container", args)
 	}
 	return got.command, true
 }
@@ -258,7 +288,7 @@ func cutRealRuntime(args []string) (realRuntime string, rest []string) {
 
 // What command lines are made of beside flags.
 var (
-	strange  = []string{"config", "f", "log-level", "help", "version", "h", "v", "new", "x"}
+	strange  = []string{"config", "f", "rootless", "bund", "conf", "pro", "log-", "regex", "help", "version", "h", "v", "new", "x"}
 	commands = []string{"exec", "exec", "exec", "create", "create", "run", "state", "start", "kill", "delete", "list", "ps", "features", "checkpoint", "restore", "events", "pause", "resume", "update", "spec", "init", "help", "mend", ""}
 	values   = []string{"", "/", "/r", "id", "0", "json", "A=b", "-", "--", "-d", "--root", "--root=/x", "exec", "create", "=", "-=", "\xff", "a b", "\n"}
 )
@@ -285,7 +315,10 @@ func writeLine(r *rand.Rand) (args []string) {
 		case 7, 8:
 			args = append(args, "--"+name+"="+pick(values))
 		default:
-			args = append(args, "--"+name, pick(values))
+			args = append(args, dashed(name))
+			if slices.Contains(flags.valued, name) || r.IntN(4) == 0 {
+				args = append(args, pick(values))
+			}
 		}
 	}
 	switch r.IntN(8) {
@@ -302,8 +335,11 @@ func writeLine(r *rand.Rand) (args []string) {
 	command := pick(commands)
 	args = append(args, command)
 	own := ofCreate
-	if command == "exec" {
+	switch command {
+	case "exec":
 		own = ofExec
+	case "run":
+		own = ofRun
 	}
 	for range r.IntN(4) {
 		flag(own)
@@ -315,12 +351,19 @@ func writeLine(r *rand.Rand) (args []string) {
 	return args
 }
 
+// The families, as the front has them.
+const (
+	onlyRunc = 1
+	onlyCrun = 2
+)
+
 // invocation is the front's struct invocation.
 type invocation struct {
 	// Absent is the same as empty, but for an id.
 	realRuntime, command, root, bundle, id string
 
 	args            int // how many arguments come before
+	only            int // the families that can have it
 	creates, passes bool
 	hasID           bool
 }
@@ -403,6 +446,7 @@ func (p *parser) ask(t testing.TB, argv []string) (inv invocation, understood bo
 	understood = number() == 1
 	inv.args = number() - 1 // but the program's name
 	inv.creates, inv.passes = number() == 1, number() == 1
+	inv.only = number()
 	for _, field := range []*string{&inv.realRuntime, &inv.command, &inv.root, &inv.bundle, &inv.id} {
 		*field, inv.hasID = strings.CutPrefix(next(), "=") // the last one is the id
 	}

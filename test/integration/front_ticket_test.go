@@ -405,7 +405,6 @@ func TestFrontStateRoot(t *testing.T) {
 		{"crun-1.20", "crun-1.20", nil, nil, "/run/crun"},
 		{"--root", "crun", []string{"--root", given}, []string{"XDG_RUNTIME_DIR=" + user}, given},
 		{"--root=", "runc", []string{"--root=" + given}, nil, given},
-		{"an empty --root", "runc", []string{"--root="}, nil, "/run/runc"},
 		{"runc of root has no directory of the user's", "runc", nil, []string{"XDG_RUNTIME_DIR=" + user}, "/run/runc"},
 		{"crun has", "crun", nil, []string{"XDG_RUNTIME_DIR=" + user}, user + "/crun"},
 		{"an empty one", "crun", nil, []string{"XDG_RUNTIME_DIR="}, "/run/crun"},
