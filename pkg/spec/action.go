@@ -1,6 +1,10 @@
 package spec
 
-import "seccomp-hook/pkg/bpf"
+import (
+	"fmt"
+
+	"seccomp-hook/pkg/bpf"
+)
 
 // actions are the actions of the OCI runtime-spec. KILL is KILL_THREAD.
 var actions = map[string]bpf.Return{
@@ -42,6 +46,14 @@ func (a *action) read(d *decoder) error {
 // (runc, libcontainer/seccomp.getAction), which is 1 on every architecture.
 const defaultErrno = 1
 
+// errnoPath is where the errno of a rule is, -1 for that of the default action.
+func errnoPath(rule int) string {
+	if rule < 0 {
+		return "defaultErrnoRet"
+	}
+	return fmt.Sprintf("syscalls[%d].errnoRet", rule)
+}
+
 // combine puts an action and its errno together. Other actions than ERRNO and
 // TRACE take none: the spec calls that an error, runc ignores it.
 func (o *object) combine(a action, e errno, rule int) bpf.Return {
@@ -49,7 +61,7 @@ func (o *object) combine(a action, e errno, rule int) bpf.Return {
 	switch {
 	case a.ret != bpf.RetErrno && a.ret != bpf.RetTrace:
 		if given {
-			o.Warnings.add(WarnErrno, rule, "errno %d is ignored: %v takes none", value, a.ret)
+			o.Warnings.add(WarnErrno, rule, errnoPath(rule), "errno %d is ignored: %v takes none", value, a.ret)
 		}
 		return a.ret
 	case !given:

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,11 @@ var dockerProperties = func() []property[object] {
 			return d.array(func(int) error {
 				var m ArchMapping
 				err := readObject(d, &m, archMapProperties, func(string) { o.unknown(d, -1) })
+				for _, name := range append([]string{m.Architecture}, m.SubArchitectures...) {
+					if _, ok := arch.ByOCI(name); !ok && name != "" {
+						o.Warnings.add(WarnArch, -1, d.place(), "architecture %q is unknown and ignored", name)
+					}
+				}
 				o.ArchMap = append(o.ArchMap, m)
 				return err
 			})
@@ -69,8 +75,26 @@ var dockerRuleProperties = append([]property[rule]{
 
 func (r *rule) readFilter(d *decoder, into **Filter) error {
 	r.object.Form = FormDocker
-	*into = new(Filter)
-	return readObject(d, *into, filterProperties, func(string) { r.object.unknown(d, r.index) })
+	f := new(Filter)
+	*into = f
+	err := readObject(d, f, filterProperties, func(string) { r.object.unknown(d, r.index) })
+	for i, name := range f.Caps {
+		if !slices.Contains(capabilities[:], name) {
+			r.object.Warnings.add(WarnCapability, r.index, fmt.Sprintf("%s.caps[%d]", d.place(), i), "capability %q is unknown: no container has it", name)
+		}
+	}
+	for i, name := range f.Arches {
+		if !dockerKnows(name) {
+			r.object.Warnings.add(WarnArch, r.index, fmt.Sprintf("%s.arches[%d]", d.place(), i), "architecture %q is unknown: no machine is called so in includes and excludes", name)
+		}
+	}
+	return err
+}
+
+// dockerKnows reports whether moby calls an architecture so (goToNative), one
+// that is never native included: Docker's own profile names x32.
+func dockerKnows(name string) bool {
+	return len(byDockerName(name)) > 0
 }
 
 var filterProperties = []property[Filter]{
@@ -127,8 +151,8 @@ func dockerName(a *arch.Arch) string {
 	return a.Name
 }
 
-// applies reports whether a rule counts for a target: moby's setupSeccomp.
-func (s *Syscall) applies(t *Target) bool {
+// Applies reports whether a rule counts for a target: moby's setupSeccomp.
+func (s *Syscall) Applies(t *Target) bool {
 	native := dockerName(t.Native)
 	has := func(c string) bool { return slices.Contains(t.Capabilities, c) }
 	if f := s.Excludes; f != nil {

@@ -87,6 +87,14 @@ func (d *decoder) where() string {
 	return b.String()
 }
 
+// place is where, from the seccomp object on.
+func (d *decoder) place() string {
+	return strings.TrimPrefix(d.where(), configPrefix)
+}
+
+// configPrefix leads to the seccomp object of a config.json.
+const configPrefix = "linux.seccomp."
+
 // isWord reports whether key can stand in a path as it is.
 func isWord(key string) bool {
 	for _, c := range []byte(key) {

@@ -31,7 +31,7 @@ func Parse(data []byte, name string) (*Profile, error) {
 		f.Disabled = f.Absent
 	case f.bare:
 		for _, property := range f.others {
-			f.Warnings.add(WarnProperty, -1, "property %s is unknown and ignored", property)
+			f.Warnings.add(WarnProperty, -1, property, "property %s is unknown and ignored", property)
 		}
 	default:
 		return nil, d.fail(start, "neither an OCI config.json nor a seccomp profile")
@@ -183,7 +183,7 @@ func (o *object) finish(d *decoder, pos int) error {
 
 // unknown warns of the property that is being read.
 func (o *object) unknown(d *decoder, rule int) {
-	o.Warnings.add(WarnProperty, rule, "property %s is unknown and ignored", d.where())
+	o.Warnings.add(WarnProperty, rule, d.place(), "property %s is unknown and ignored", d.where())
 }
 
 // rule is a rule while it is read.

@@ -58,6 +58,16 @@ func orderRules(rules []Rule, bits int) ([]Rule, error) {
 	return t.list(), nil
 }
 
+// differ reports whether rules have different actions.
+func differ(rules []Rule) bool {
+	for i := range rules {
+		if rules[i].Return != rules[0].Return {
+			return true
+		}
+	}
+	return false
+}
+
 // vanishes reports whether c is a comparison under an empty mask, which
 // libseccomp leaves out.
 func (c *Condition) vanishes() bool { return c.Op == maskedEQ && c.Mask == 0 }

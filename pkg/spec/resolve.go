@@ -48,7 +48,6 @@ func (p *Profile) Resolve(t Target) (*Policy, error) {
 	if err := p.checkListener(r.policy.Listener); err != nil {
 		return nil, err
 	}
-	r.lintArguments()
 	for i, a := range r.archs {
 		if slices.ContainsFunc(r.archs[:i], func(b *arch.Arch) bool { return b.Audit == a.Audit }) {
 			continue // x32 after x86_64, or the other way round
@@ -72,9 +71,6 @@ type resolver struct {
 	rules   []expanded // those that count for the target
 	uses    uses
 	policy  *Policy
-
-	linted       [arch.CallCount]bool // calls that were searched for overlaps
-	overlapPairs int                  // looked at
 }
 
 // resolver settles what t leaves open.

@@ -104,7 +104,6 @@ func (r *resolver) rulesOf(a *arch.Arch, c arch.Call) ([]Rule, error) {
 	if err != nil {
 		return nil, r.conflict(a, c, err)
 	}
-	r.lintOverlap(c, list, ordered)
 	return ordered, nil
 }
 

@@ -56,7 +56,12 @@ func (r *resolver) collect() error {
 	rules := 0
 	for i := range p.Syscalls {
 		s := &p.Syscalls[i]
-		if !s.applies(&r.target) {
+		if !s.Applies(&r.target) {
+			for k, name := range s.Names {
+				if _, ok := arch.FindCall(name); !ok {
+					r.policy.Warnings.unknownName(i, k, name)
+				}
+			}
 			continue
 		}
 		if s.Return == bpf.RetUserNotif && len(s.Names) > 0 {
@@ -69,13 +74,13 @@ func (r *resolver) collect() error {
 		if effect {
 			e = newExpanded(s, i)
 		}
-		for _, name := range s.Names {
+		for k, name := range s.Names {
 			if s.Return == bpf.RetUserNotif && name == "write" {
 				return &RuleError{p.Name, i, name, errNotifyWrite}
 			}
 			c, ok := arch.FindCall(name)
 			if !ok {
-				r.policy.Warnings.add(WarnName, i, "call %q is unknown and ignored", name)
+				r.policy.Warnings.unknownName(i, k, name)
 				continue
 			}
 			u.named[c] = true
@@ -100,6 +105,11 @@ func (r *resolver) collect() error {
 	}
 	u.index()
 	return nil
+}
+
+// unknownName warns of a call that no architecture has.
+func (w *Warnings) unknownName(rule, name int, call string) {
+	w.add(WarnName, rule, fmt.Sprintf("syscalls[%d].names[%d]", rule, name), "call %q is unknown and ignored", call)
 }
 
 // index fills byCall, by counting.

@@ -15,38 +15,35 @@ const (
 	WarnProperty WarningKind = iota
 	// WarnName is a call that no architecture has: the rule is ignored for it.
 	WarnName
+	// WarnCapability is a capability in includes or excludes that Linux does not
+	// have: a rule that includes it never counts.
+	WarnCapability
+	// WarnArch is an architecture in includes or excludes that moby does not
+	// call so, or in an archMap that OCI does not.
+	WarnArch
 	// WarnErrno is an errnoRet with an action that takes none: runc ignores it.
 	WarnErrno
-	// WarnAlwaysTrue is a rule that repeats an argument, which makes its
-	// conditions alternatives, and they cover everything (CVE-2026-31431).
-	WarnAlwaysTrue
-	// WarnOverlap is two rules with different actions that apply to the same
-	// call, where the later one wins.
-	WarnOverlap
-	// WarnTruncated is a comparison of an argument that the kernel cuts to 32
-	// bits after the filter saw 64, where setting a high bit gives a milder
-	// action.
-	WarnTruncated
 )
 
 var warningNames = [...]string{
 	WarnProperty:   "unknown-property",
 	WarnName:       "unknown-syscall",
+	WarnCapability: "unknown-capability",
+	WarnArch:       "unknown-architecture",
 	WarnErrno:      "errno-ignored",
-	WarnAlwaysTrue: "always-true",
-	WarnOverlap:    "overlap",
-	WarnTruncated:  "truncated-argument",
 }
 
 func (k WarningKind) String() string { return warningNames[k] }
 
-// Warning is something in a profile that has a meaning, but likely not the one
-// that its author had in mind.
+// Warning is something in a profile that is ignored, and likely should not be.
+// What else a profile may not mean as its author had in mind is pkg/lint's.
 type Warning struct {
 	Kind WarningKind
 	// Rule is the index in the profile's syscalls list, -1 where the warning
 	// is not about a rule.
 	Rule int
+	// Path is the place in the seccomp object: "syscalls[3].names[0]".
+	Path string
 	Text string
 }
 
@@ -64,17 +61,14 @@ type Warnings []Warning
 var ErrStrict = errors.New("not allowed under strict")
 
 // Strict returns an error for the first warning that strict mode does not
-// allow: unknown properties and calls, and an errnoRet that is ignored.
+// allow, which is every kind there is.
 func (w Warnings) Strict() error {
-	for _, one := range w {
-		switch one.Kind {
-		case WarnProperty, WarnName, WarnErrno:
-			return fmt.Errorf("spec: %w: %s", ErrStrict, one)
-		}
+	if len(w) == 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("spec: %w: %s", ErrStrict, w[0])
 }
 
-func (w *Warnings) add(kind WarningKind, rule int, format string, args ...any) {
-	*w = append(*w, Warning{Kind: kind, Rule: rule, Text: fmt.Sprintf(format, args...)})
+func (w *Warnings) add(kind WarningKind, rule int, path, format string, args ...any) {
+	*w = append(*w, Warning{Kind: kind, Rule: rule, Path: path, Text: fmt.Sprintf(format, args...)})
 }
