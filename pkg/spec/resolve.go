@@ -105,6 +105,10 @@ func (p *Profile) resolver(t Target) (*resolver, error) {
 // libseccomp's SCMP_FLTATR_ACT_BADARCH, which runc leaves as it is.
 const badArch = bpf.RetKillThread
 
+// ArchitecturesFor returns the architectures of the policy that p is resolved to
+// for a target whose native architecture is given.
+func (p *Profile) ArchitecturesFor(t *Target) ([]*arch.Arch, error) { return p.architectures(t) }
+
 // architectures returns those of the policy, each once, the native one first:
 // it is there whether it is listed or not (libseccomp, seccomp_init).
 func (p *Profile) architectures(t *Target) ([]*arch.Arch, error) {
