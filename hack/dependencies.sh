@@ -2,12 +2,15 @@
 # Installs the Debian packages that a task needs and the machine lacks, and
 # says which. It changes nothing where all are present.
 #
-# usage: hack/dependencies.sh demo|lint|test
+# usage: hack/dependencies.sh demo|lint|machine|test
 set -euo pipefail
 
+# What hack/vm.sh needs, and to build what runs in its machines.
+machine=(cpio gcc gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-multilib libc6-dev linux-libc-dev-arm64-cross qemu-system-arm qemu-system-x86 qemu-user-static)
 case "${1-}" in
 demo) packages=(busybox-static gcc jq libc6-dev runc) ;;
 lint) packages=(gcc gcc-aarch64-linux-gnu libc6-dev libseccomp-dev linux-libc-dev-arm64-cross pkg-config shellcheck) ;;
+machine) packages=("${machine[@]}") ;;
 test)
 	packages=(
 		# Runtimes and engines, as the distribution has them.
@@ -20,12 +23,12 @@ test)
 		bats gawk jq bsdutils xz-utils procps util-linux
 		# Looking at processes from outside, scripts.
 		strace shellcheck
-		# The front for the other architecture.
-		gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross
+		# The other architecture: a machine of it, and what runs there.
+		"${machine[@]}"
 	)
 	;;
 *)
-	echo "usage: $0 demo|lint|test" >&2
+	echo "usage: $0 demo|lint|machine|test" >&2
 	exit 2
 	;;
 esac
