@@ -58,6 +58,9 @@ const (
 // returns their directory.
 func faultyPrograms(t testing.TB) (dir string) {
 	t.Helper()
+	if prebuilt() {
+		return mustExist(t, filepath.Join(Root(t), "bin/faulty"))
+	}
 	dir, err := buildFaulty(Root(t))
 	must(t, err)
 	return dir

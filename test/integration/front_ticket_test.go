@@ -1,4 +1,4 @@
-//go:build integration && amd64
+//go:build integration && (amd64 || arm64)
 
 package integration
 

@@ -3,8 +3,10 @@
 package integration
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,7 +18,7 @@ import (
 func deny(names ...string) *specs.LinuxSeccomp {
 	return &specs.LinuxSeccomp{
 		DefaultAction: specs.ActAllow,
-		Architectures: []specs.Arch{specs.ArchX86_64, specs.ArchX86, specs.ArchX32},
+		Architectures: profiled,
 		Syscalls:      []specs.LinuxSyscall{{Names: names, Action: specs.ActErrno}},
 	}
 }
@@ -25,7 +27,7 @@ func deny(names ...string) *specs.LinuxSeccomp {
 func TestNativeSeccomp(t *testing.T) {
 	EachRuntime(t, func(t *testing.T, rt Runtime) {
 		for _, nnp := range []bool{false, true} {
-			b := NewBundle(t, WithVictim(Probe, "status", "call", "39", "call", "250", "1", "say", "done", "exit", "7"),
+			b := NewBundle(t, WithVictim(Probe, "status", "call", strconv.Itoa(nrGetpid), "call", strconv.Itoa(nrKeyctl), "1", "say", "done", "exit", "7"),
 				NoNewPrivileges(nnp), User(1000), Seccomp(deny("keyctl")))
 			r := b.Run(rt)
 			if r.Code != 7 || r.Stderr != "" {
@@ -34,8 +36,8 @@ func TestNativeSeccomp(t *testing.T) {
 			got := r.Lines()
 			want := map[string]string{
 				"Uid": "1000\t1000\t1000\t1000", "Seccomp": "2", "Seccomp_filters": "1",
-				"NoNewPrivs": map[bool]string{false: "0", true: "1"}[nnp],
-				"call 39":    "1", "call 250": "-1",
+				"NoNewPrivs":                     map[bool]string{false: "0", true: "1"}[nnp],
+				fmt.Sprintf("call %d", nrGetpid): "1", fmt.Sprintf("call %d", nrKeyctl): "-1",
 			}
 			for _, key := range slices.Sorted(maps.Keys(want)) {
 				if got[key] != want[key] {
@@ -51,7 +53,7 @@ func TestNativeSeccomp(t *testing.T) {
 
 func TestFirstCallDenied(t *testing.T) {
 	EachRuntime(t, func(t *testing.T, rt Runtime) {
-		for name, v := range map[string]Victim{"x86_64": First(250), "i386": First32(288)} {
+		for name, v := range map[string]Victim{native: First(nrKeyctl), bits32: First32(nrKeyctl32)} {
 			t.Run(name, func(t *testing.T) {
 				if r := NewBundle(t, WithVictim(v)).Run(rt); r.Code == 1 {
 					t.Errorf("without a filter: keyctl is denied all the same: %s", r)
@@ -85,9 +87,9 @@ func TestLifecycle(t *testing.T) {
 }
 
 func TestProbe32(t *testing.T) {
-	b := NewBundle(t, WithVictim(Probe32, "call", "20", "call", "288", "1", "fork", "say", "child", "exit", "5"), Seccomp(deny("keyctl")))
+	b := NewBundle(t, WithVictim(Probe32, "call", strconv.Itoa(nrGetpid32), "call", strconv.Itoa(nrKeyctl32), "1", "fork", "say", "child", "exit", "5"), Seccomp(deny("keyctl")))
 	r := b.Run(Runc(t))
-	if got := r.Lines(); r.Code != 5 || got["call 20"] != "1" || got["call 288"] != "-1" || !strings.HasSuffix(r.Stdout, "child\n") {
+	if got := r.Lines(); r.Code != 5 || got[fmt.Sprintf("call %d", nrGetpid32)] != "1" || got[fmt.Sprintf("call %d", nrKeyctl32)] != "-1" || !strings.HasSuffix(r.Stdout, "child\n") {
 		t.Error(r)
 	}
 }

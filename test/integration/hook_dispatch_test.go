@@ -27,7 +27,7 @@ func TestHookDispatch(t *testing.T) {
 		for name, victim := range map[string]struct {
 			Victim
 			unshare int
-		}{"x86_64": {Probe, nrUnshare}, "i386": {Probe32, nrUnshare32}} {
+		}{native: {Probe, nrUnshare}, bits32: {Probe32, nrUnshare32}} {
 			h := dispatching(t, "text", WithVictim(victim.Victim, append([]string{"status"}, call(victim.unshare)...)...))
 			got := h.Run(rt)
 			if got.Code != 0 || got.Lines()["Seccomp_filters"] != "1" || got.Lines()[fmt.Sprintf("call %d", victim.unshare)] != strconv.Itoa(-denyErrno) {

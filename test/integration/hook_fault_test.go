@@ -17,9 +17,7 @@ import (
 // in it.
 func faultyHook(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "seccomp-hook")
-	MustCommand(t, "go", "-C", Root(t), "build", "-buildvcs=false", "-tags", "faults", "-o", path, "./cmd/seccomp-hook")
-	return path
+	return filepath.Join(faultyPrograms(t), "seccomp-hook")
 }
 
 // TestHookInstallerKilled kills the installer at each of its steps. Then the

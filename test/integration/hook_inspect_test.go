@@ -66,7 +66,7 @@ func TestHookInspect(t *testing.T) {
 		}
 	}
 	other := run(t, command(t, hook, "cache", "--diff", "--pid", pid, "--profile", filepath.Join(h.profiles, "deny.json")))
-	if other.Code != 1 || !strings.Contains(other.Stdout, "x86_64 169 predicted ALLOW kernel FILTER\n") { // reboot
+	if other.Code != 1 || !strings.Contains(other.Stdout, fmt.Sprintf("%s %d predicted ALLOW kernel FILTER\n", native, nrReboot)) {
 		t.Errorf("against another profile: %s", other)
 	}
 	c.Kill("KILL")

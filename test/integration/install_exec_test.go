@@ -13,8 +13,11 @@ import (
 // newInto returns rt behind testdata/into, for the container of this process.
 func newInto(t *testing.T, rt Runtime, pid int) Runtime {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "into")
-	MustCommand(t, "go", "-C", Root(t), "build", "-o", path, "./test/integration/testdata/into")
+	path := filepath.Join(Root(t), "bin/faulty/into")
+	if !prebuilt() {
+		path = filepath.Join(t.TempDir(), "into")
+		MustCommand(t, "go", "-C", Root(t), "build", "-o", path, "./test/integration/testdata/into")
+	}
 	argv := append([]string{path, strconv.Itoa(pid)}, rt.Argv...)
 	return Runtime{Name: rt.Name, Argv: argv, unified: rt.unified}
 }

@@ -149,7 +149,7 @@ func TestRuntimeLife(t *testing.T) {
 								t.Errorf("state: %s is %q, want %q", name, annotations[name], want)
 							}
 						}
-						for _, name := range []string{"program.sha256", "program.instructions", "cache.x86_64.cached", "cache.x86.dynamic", "store"} {
+						for _, name := range []string{"program.sha256", "program.instructions", "cache." + native + ".cached", "cache." + bits32 + ".dynamic", "store"} {
 							if annotations["io.seccomp-hook."+name] == "" {
 								t.Errorf("state has no %s: %v", name, annotations)
 							}

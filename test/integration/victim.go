@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -14,8 +15,9 @@ import (
 // Victim is a static program without a libc, so that no system call happens
 // which its source does not show. testdata/victims has the sources.
 type Victim struct {
-	Source string // "probe.c", "first.S"
-	Flags  string // "": x86_64; "-m32": i386; defines for first.S
+	Source  string // "probe.c", "first.S"
+	Bits32  bool   // a program of the machine's 32-bit architecture: i386 on x86_64, arm on arm64
+	Defines string // for first.S
 }
 
 // Probe returns the program that does what its arguments say:
@@ -29,25 +31,25 @@ type Victim struct {
 //	pause              waits for a signal
 //	exit STATUS
 //
-// As an i386 program (Probe32), its calls are those of i386.
+// As a 32-bit program (Probe32), its calls are those of i386 or arm.
 var (
 	Probe   = Victim{Source: "probe.c"}
-	Probe32 = Victim{Source: "probe.c", Flags: "-m32"}
+	Probe32 = Victim{Source: "probe.c", Bits32: true}
 )
 
 // First returns the program whose first instructions are one system call,
 // without arguments, and which exits with the call's errno, 0 if it succeeded.
-func First(nr uint32) Victim { return Victim{Source: "first.S", Flags: fmt.Sprintf("-DNR=%d", nr)} }
+func First(nr uint32) Victim { return Victim{Source: "first.S", Defines: fmt.Sprintf("-DNR=%d", nr)} }
 
 // FirstTold is First, and also writes the errno to its standard output, as one
 // byte.
 func FirstTold(nr uint32) Victim {
-	return Victim{Source: "first.S", Flags: fmt.Sprintf("-DNR=%d -DTELL", nr)}
+	return Victim{Source: "first.S", Defines: fmt.Sprintf("-DNR=%d -DTELL", nr)}
 }
 
-// First32 is First as an i386 program, with i386's number.
+// First32 is First as a 32-bit program, with i386's or arm's number.
 func First32(nr uint32) Victim {
-	return Victim{Source: "first.S", Flags: fmt.Sprintf("-m32 -DNR=%d", nr)}
+	return Victim{Source: "first.S", Bits32: true, Defines: fmt.Sprintf("-DNR=%d", nr)}
 }
 
 var victims struct {
@@ -66,14 +68,44 @@ func (v Victim) Path(t testing.TB) string {
 	if victims.built == nil {
 		victims.built = make(map[Victim]string)
 	}
-	dir := filepath.Join(os.Getenv(insideEnv), "victims")
+	path := filepath.Join(Root(t), "victims", v.name())
+	if !prebuilt() {
+		path = v.Build(t, filepath.Join(os.Getenv(insideEnv), "victims"), runtime.GOARCH)
+	}
+	victims.built[v] = mustExist(t, path)
+	return path
+}
+
+// name tells this program from the others.
+func (v Victim) name() string {
+	name := strings.NewReplacer(" -D", "-", "-D", "-", "=", "").Replace(v.Source + v.Defines)
+	if v.Bits32 {
+		name += "-32"
+	}
+	return name
+}
+
+// compilers are those of an architecture, and of the 32-bit one that its machines
+// run as well. The hardware of the latter divides; there is no library that could.
+var compilers = map[string]struct{ native, bits32 []string }{
+	"amd64": {[]string{"gcc"}, []string{"gcc", "-m32"}},
+	"arm64": {[]string{"aarch64-linux-gnu-gcc"}, []string{"arm-linux-gnueabihf-gcc", "-mcpu=cortex-a15", "-marm", "-fomit-frame-pointer"}},
+}
+
+// Build builds the program for a machine, one of GOARCH's, into a folder, and returns
+// where it is.
+func (v Victim) Build(t testing.TB, dir, goarch string) string {
+	t.Helper()
 	must(t, os.MkdirAll(dir, 0o755))
-	path := filepath.Join(dir, fmt.Sprintf("victim%d", len(victims.built)))
-	args := append([]string{
+	path := filepath.Join(dir, v.name())
+	argv := compilers[goarch].native
+	if v.Bits32 {
+		argv = compilers[goarch].bits32
+	}
+	argv = append(argv[:len(argv):len(argv)],
 		"-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pic", "-no-pie", "-O1", "-Wall", "-Wextra", "-Werror",
-		"-Wl,-z,noexecstack", "-o", path,
-	}, strings.Fields(v.Flags)...)
-	MustCommand(t, "gcc", append(args, filepath.Join(Root(t), "test/integration/testdata/victims", v.Source))...)
-	victims.built[v] = path
+		"-Wl,-z,noexecstack", "-o", path)
+	argv = append(argv, strings.Fields(v.Defines)...)
+	MustCommand(t, argv[0], append(argv[1:], filepath.Join(Root(t), "test/integration/testdata/victims", v.Source))...)
 	return path
 }

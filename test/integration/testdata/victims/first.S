@@ -26,6 +26,41 @@ _start:
 #endif
 	mov	$231, %eax		// exit_group
 	syscall
+	hlt
+#elif defined(__aarch64__)
+	mov	x8, NR
+	mov	x0, 0
+	mov	x1, 0
+	mov	x2, 0
+	svc	0
+	neg	w0, w0
+	cmp	w0, 0
+	csel	w0, w0, wzr, gt
+#ifdef TELL
+	sub	sp, sp, 16
+	str	w0, [sp]
+	mov	w19, w0
+	mov	x8, 64			// write
+	mov	x0, 1
+	mov	x1, sp
+	mov	x2, 1
+	svc	0
+	mov	w0, w19
+#endif
+	mov	x8, 94			// exit_group
+	svc	0
+	udf	0
+#elif defined(__arm__)
+	movw	r7, #NR
+	mov	r0, #0
+	mov	r1, #0
+	mov	r2, #0
+	svc	#0
+	rsbs	r0, r0, #0
+	movmi	r0, #0
+	mov	r7, #248		// exit_group
+	svc	#0
+	udf	#0
 #else
 	mov	$NR, %eax
 	xor	%ebx, %ebx
@@ -38,5 +73,5 @@ _start:
 1:	mov	%eax, %ebx
 	mov	$252, %eax		// exit_group
 	int	$0x80
-#endif
 	hlt
+#endif

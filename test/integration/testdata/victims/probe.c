@@ -4,7 +4,7 @@
 typedef unsigned long word;
 
 #ifdef __x86_64__
-enum { OPEN = 2, READ = 0, WRITE = 1, CLOSE = 3, PAUSE = 34, CLONE = 56, EXECVE = 59, WAIT4 = 61, EXIT = 60, EXIT_GROUP = 231 };
+enum { OPENAT = 257, READ = 0, WRITE = 1, CLOSE = 3, PAUSE = 34, CLONE = 56, EXECVE = 59, WAIT4 = 61, EXIT = 60, EXIT_GROUP = 231 };
 
 static long call6(word nr, const word *a)
 {
@@ -19,8 +19,41 @@ static long call6(word nr, const word *a)
 			 : "rcx", "r11", "memory");
 	return result;
 }
+#elif defined(__aarch64__)
+// There is no pause(2): PAUSE is ppoll(2) of nothing, which is as long.
+enum { OPENAT = 56, READ = 63, WRITE = 64, CLOSE = 57, PAUSE = 73, CLONE = 220, EXECVE = 221, WAIT4 = 260, EXIT = 93, EXIT_GROUP = 94 };
+
+static long call6(word nr, const word *a)
+{
+	register word x8 __asm__("x8") = nr;
+	register word x0 __asm__("x0") = a[0];
+	register word x1 __asm__("x1") = a[1];
+	register word x2 __asm__("x2") = a[2];
+	register word x3 __asm__("x3") = a[3];
+	register word x4 __asm__("x4") = a[4];
+	register word x5 __asm__("x5") = a[5];
+
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	return (long)x0;
+}
+#elif defined(__arm__)
+enum { OPENAT = 322, READ = 3, WRITE = 4, CLOSE = 6, PAUSE = 29, CLONE = 120, EXECVE = 11, WAIT4 = 114, EXIT = 1, EXIT_GROUP = 248 };
+
+static long call6(word nr, const word *a)
+{
+	register word r7 __asm__("r7") = nr;
+	register word r0 __asm__("r0") = a[0];
+	register word r1 __asm__("r1") = a[1];
+	register word r2 __asm__("r2") = a[2];
+	register word r3 __asm__("r3") = a[3];
+	register word r4 __asm__("r4") = a[4];
+	register word r5 __asm__("r5") = a[5];
+
+	__asm__ volatile("svc #0" : "+r"(r0) : "r"(r7), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5) : "memory");
+	return (long)r0;
+}
 #else
-enum { OPEN = 5, READ = 3, WRITE = 4, CLOSE = 6, PAUSE = 29, CLONE = 120, EXECVE = 11, WAIT4 = 114, EXIT = 1, EXIT_GROUP = 252 };
+enum { OPENAT = 295, READ = 3, WRITE = 4, CLOSE = 6, PAUSE = 29, CLONE = 120, EXECVE = 11, WAIT4 = 114, EXIT = 1, EXIT_GROUP = 252 };
 
 // The sixth argument travels in ebp, which an asm constraint cannot name.
 long call6(word nr, const word *a);
@@ -114,7 +147,7 @@ static void status(void)
 	static char text[16384];
 	static const char *const keys[] = { "Uid:", "NoNewPrivs:", "Seccomp:", "Seccomp_filters:", "Cap" };
 	word size = 0;
-	long got, fd = CALL(OPEN, (word) "/proc/self/status", 0);
+	long got, fd = CALL(OPENAT, 0, (word) "/proc/self/status", 0);
 
 	if (fd < 0) {
 		say("status: ");
@@ -217,6 +250,10 @@ __attribute__((used, noreturn)) static void start(word *stack)
 
 #ifdef __x86_64__
 __asm__(".globl _start\n_start:\n	mov %rsp, %rdi\n	and $-16, %rsp\n	call start\n");
+#elif defined(__aarch64__)
+__asm__(".globl _start\n_start:\n	mov x0, sp\n	bl start\n");
+#elif defined(__arm__)
+__asm__(".globl _start\n_start:\n	mov r0, sp\n	bic sp, sp, #7\n	bl start\n");
 #else
 __asm__(".globl _start\n_start:\n	mov %esp, %eax\n	and $-16, %esp\n	sub $12, %esp\n	push %eax\n	call start\n");
 #endif

@@ -1,9 +1,10 @@
-//go:build integration
+//go:build integration && (amd64 || arm64)
 
 package integration
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -91,10 +92,9 @@ func randomChain(r *rand.Rand) []bpf.Program {
 
 // TestKernelCachesWhatIsPredicted holds the model against the running kernel.
 func TestKernelCachesWhatIsPredicted(t *testing.T) {
-	const chains = 5000
 	mother, reader, kernel := newPuppet(t), newReader(t), runningKernel(t)
 	r := rand.New(rand.NewPCG(1824, 4))
-	for range chains {
+	for range 2 * *randomFilters {
 		checkChain(t, mother, reader, kernel, randomChain(r))
 	}
 }
@@ -104,6 +104,7 @@ func TestKernelCachesWhatIsPredicted(t *testing.T) {
 func TestKernelCachesHandWrittenFilters(t *testing.T) {
 	mother, reader, kernel := newPuppet(t), newReader(t), runningKernel(t)
 	for _, f := range precomputetest.Filters {
+		f.Program = forThisMachine(f.Program)
 		checkChain(t, mother, reader, kernel, []bpf.Program{f.Program})
 
 		child := mother.fork()
@@ -122,12 +123,28 @@ func TestKernelCachesHandWrittenFilters(t *testing.T) {
 	}
 }
 
+// forThisMachine has a program for x86_64 and i386 look at this machine's
+// architectures in their places.
+func forThisMachine(p bpf.Program) bpf.Program {
+	p = slices.Clone(p)
+	for i, in := range p {
+		switch in {
+		case bpf.Jump(bpf.JEQ, 0xc000003e, in.Jt, in.Jf):
+			p[i].K = kernelTokens[0]
+		case bpf.Jump(bpf.JEQ, 0x40000003, in.Jt, in.Jf):
+			p[i].K = kernelTokens[1]
+		}
+	}
+	return p
+}
+
 // cached returns the numbers up to 469 that a table has, without those that the
-// kernel would allow anyway: they count as their neighbours.
+// kernel would allow anyway: they count as their neighbours, and so do those
+// behind the end of an older kernel's table, which are all alike to the filters.
 func cached(table *precompute.CacheTable) precompute.Set {
 	var s precompute.Set
-	for nr := range uint32(min(table.Size, 470)) {
-		if table.Allows(nr) {
+	for nr := range uint32(470) {
+		if table.Allows(min(nr, uint32(table.Size)-1)) {
 			s = s.Union(precompute.Set{{First: nr, Last: nr}})
 		}
 	}

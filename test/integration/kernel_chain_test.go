@@ -1,4 +1,4 @@
-//go:build integration
+//go:build integration && (amd64 || arm64)
 
 package integration
 
@@ -105,7 +105,7 @@ func TestKernelRefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			child := newPuppet(t)
-			c := precompute.NewChain(bpf.Little, syscall64.arch)
+			c := precompute.NewChain(bpf.Little, nativeEntry.arch)
 			if err := c.Append(ok, precompute.FlagNewListener); err != nil {
 				t.Fatal(err)
 			}
@@ -214,7 +214,7 @@ func TestKernelInherits(t *testing.T) {
 	check("parent of a child with one more", parent, c)
 
 	path := child.write([]byte("/proc/self/exe\x00"))
-	child.start(syscall64, unix.SYS_EXECVE, [6]uint64{path})
+	child.start(nativeEntry, unix.SYS_EXECVE, [6]uint64{path})
 	if s := child.resume(); s.StopSignal() != unix.SIGTRAP {
 		t.Fatalf("execve: %v", describe(s))
 	}
@@ -242,17 +242,17 @@ func TestKernelKills(t *testing.T) {
 			program := bpf.Program{bpf.Load(bpf.OffNr), bpf.Jump(bpf.JEQ, nr, 0, 1), bpf.Ret(test.ret), bpf.Ret(bpf.RetAllow)}
 			p.must(p.install(program, 0))
 			victim := p.thread()
-			c := precompute.NewChain(bpf.Little, syscall64.arch)
+			c := precompute.NewChain(bpf.Little, nativeEntry.arch)
 			if err := c.Append(program, 0); err != nil {
 				t.Fatal(err)
 			}
-			d := bpf.Data{Nr: nr, Arch: syscall64.arch, IP: victim.ip(syscall64)}
+			d := bpf.Data{Nr: nr, Arch: nativeEntry.arch, IP: victim.ip(nativeEntry)}
 			if e := c.Effect(c.Evaluate(&d), &d, precompute.Situation{}); e.Next != test.want {
 				t.Errorf("the model says %v", e.Next)
 			}
 			victim.wake()
 			p.wake()
-			victim.start(syscall64, nr, [6]uint64{})
+			victim.start(nativeEntry, nr, [6]uint64{})
 			if s := victim.resume(); s.Signal() != unix.SIGSYS && !s.Exited() {
 				t.Errorf("the thread's end: %v", describe(s))
 			}
@@ -266,7 +266,7 @@ func TestKernelKills(t *testing.T) {
 				t.Errorf("the other thread's call returns %d", got)
 			}
 			// Now it is the last one.
-			if e := p.try(syscall64, nr, [6]uint64{}); e.died != unix.SIGSYS {
+			if e := p.try(nativeEntry, nr, [6]uint64{}); e.died != unix.SIGSYS {
 				t.Errorf("the last thread: %v", e)
 			}
 		})

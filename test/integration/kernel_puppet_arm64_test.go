@@ -1,0 +1,55 @@
+//go:build integration
+
+package integration
+
+import (
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/bpf"
+)
+
+// The code that puppets run: a system call and a breakpoint that brings the
+// tracer back. A 64-bit process cannot make arm's calls.
+var stub = []byte{
+	0x01, 0x00, 0x00, 0xd4, // svc #0
+	0x00, 0x00, 0x20, 0xd4, // brk #0
+}
+
+const callSize = 4
+
+var (
+	nativeEntry = entry{arch: 0xc00000b7}
+
+	// entries are the ways into the kernel.
+	entries = []entry{nativeEntry}
+	// kernelTokens are the architectures of the kernel's two tables.
+	kernelTokens = [2]uint32{nativeEntry.arch, 0x40000028}
+)
+
+func programCounter(r *unix.PtraceRegs) uint64 { return r.Pc }
+
+// prepareCall sets registers to where a call is about to be made.
+func prepareCall(r *unix.PtraceRegs, stub uint64, e entry, nr uint32, args [6]uint64) {
+	r.Pc = stub + e.start
+	copy(r.Regs[:], args[:])
+	r.Regs[8] = uint64(nr)
+}
+
+// returned is what a call has returned.
+func returned(r *unix.PtraceRegs) int64 { return int64(r.Regs[0]) }
+
+// rolledBack is what returned says of a call that SIGSYS has come in the place of:
+// the registers are as before the call.
+func rolledBack(d *bpf.Data) int64 { return int64(d.Args[0]) }
+
+// Calls that do no harm whatever their arguments are: getppid, getuid, geteuid,
+// getgid, getegid, gettid, getpid. That they succeed tells ALLOW and LOG from
+// what makes a call fail with ENOSYS.
+var harmless = map[uint32][]uint32{
+	nativeEntry.arch: {172, 173, 174, 175, 176, 177, 178},
+}
+
+// Numbers that no call has, inside the kernel's table and beyond it.
+var unused = map[uint32][]uint32{
+	nativeEntry.arch: {244, 259, 295, 400, 423, 470, 511, 600, 0x3fffffff, 0x40000000 + 600, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff},
+}
