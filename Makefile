@@ -18,7 +18,10 @@ DEB_VERSION := $(or $(patsubst v%,%,$(filter v%,$(VERSION))),0~$(VERSION))
 # build where root builds another user's checkout.
 BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X seccomp-hook/pkg/filter.version=$(VERSION)'
 
-# Where the Debian package goes.
+# Where the binaries go. GOARCH says what machines they are for.
+BIN ?= bin/
+
+# Where the Debian packages go.
 DEB_DIR ?= bin/
 
 FUZZTIME ?= 10s
@@ -27,12 +30,12 @@ FUZZTIME ?= 10s
 
 .PHONY: build
 build: ## Build the static binaries into bin/
-	$(BUILD) -o bin/seccomp-hook ./cmd/seccomp-hook
-	$(BUILD) -o bin/seccomp-hook-runtime ./cmd/seccomp-hook-runtime
-	cd cmd/shim && $(BUILD) -o $(CURDIR)/bin/containerd-shim-seccomp-v2 .
-	hack/build-front.sh bin/seccomp-runc
+	$(BUILD) -o $(BIN)seccomp-hook ./cmd/seccomp-hook
+	$(BUILD) -o $(BIN)seccomp-hook-runtime ./cmd/seccomp-hook-runtime
+	cd cmd/shim && $(BUILD) -o $(abspath $(BIN))/containerd-shim-seccomp-v2 .
+	hack/build-front.sh $(BIN)seccomp-runc
 	@announcer=pkg/runtime/announce/announce_$$(go env GOARCH).bin; \
-	if [[ -e $$announcer ]]; then install -m 0755 "$$announcer" bin/seccomp-hook-announce; else rm -f bin/seccomp-hook-announce; fi
+	if [[ -e $$announcer ]]; then install -m 0755 "$$announcer" $(BIN)seccomp-hook-announce; else rm -f $(BIN)seccomp-hook-announce; fi
 
 .PHONY: demo
 demo: ## Run a container under runc with the hook and show what it saw (root)
@@ -48,9 +51,12 @@ demo-containerd: ## Run a container and an exec under a private containerd with 
 	hack/demo-containerd.sh
 
 .PHONY: deb
-deb: build ## Build the Debian package into bin/
+deb: ## Build the Debian packages, of amd64 and arm64, into bin/
 	hack/build-tools.sh nfpm
-	GOARCH=$$(go env GOARCH) DEB_VERSION=$(DEB_VERSION) bin/tools/nfpm package --config hack/nfpm.yaml --packager deb --target $(DEB_DIR)
+	@for arch in amd64 arm64; do \
+		GOARCH=$$arch $(MAKE) --no-print-directory build BIN=.build/deb/$$arch/; \
+		GOARCH=$$arch DEB_VERSION=$(DEB_VERSION) bin/tools/nfpm package --config hack/nfpm.yaml --packager deb --target $(DEB_DIR); \
+	done
 
 .PHONY: clean
 clean: ## Remove everything that was built

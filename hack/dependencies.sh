@@ -5,8 +5,10 @@
 # usage: hack/dependencies.sh demo|lint|machine|test
 set -euo pipefail
 
-# What hack/vm.sh needs, and to build what runs in its machines.
-machine=(cpio gcc gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-multilib libc6-dev linux-libc-dev-arm64-cross qemu-system-arm qemu-system-x86 qemu-user-static)
+# What hack/vm.sh needs, and to build what runs in its machines. Of compilers for
+# 32 bits there is no gcc-multilib here: that package conflicts with those for
+# other architectures.
+machine=(cpio gcc gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-12-multilib libc6-dev libc6-dev-arm64-cross linux-libc-dev-arm64-cross qemu-system-arm qemu-system-x86 qemu-user-static)
 case "${1-}" in
 demo) packages=(busybox-static gcc jq libc6-dev runc) ;;
 lint) packages=(gcc gcc-aarch64-linux-gnu libc6-dev libseccomp-dev linux-libc-dev-arm64-cross pkg-config shellcheck) ;;
@@ -16,7 +18,7 @@ test)
 		# Runtimes and engines, as the distribution has them.
 		runc crun containerd docker.io podman uidmap
 		# What containers are made of: the root filesystem, and the programs in it.
-		busybox-static gcc gcc-multilib libc6-dev
+		busybox-static gcc gcc-12-multilib libc6-dev
 		# cgo programs: runc, and the comparison with libseccomp.
 		libseccomp-dev pkg-config
 		# runc's own test suite.

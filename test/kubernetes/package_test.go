@@ -3,8 +3,10 @@
 package kubernetes
 
 import (
+	"debug/elf"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -13,25 +15,40 @@ import (
 	"seccomp-hook/test/integration"
 )
 
-// TestDebianPackage builds the package as users do, compares what is in it, and
-// runs a container with the files of it.
+// TestDebianPackage builds the packages as users do, compares what is in them, and
+// runs a container with the files of this machine's.
 func TestDebianPackage(t *testing.T) {
 	dir := t.TempDir()
 	integration.MustCommand(t, "make", "-C", integration.Root(t), "deb", "DEB_DIR="+dir)
-	debs, err := filepath.Glob(filepath.Join(dir, "seccomp-hook_*.deb"))
-	if err != nil || len(debs) != 1 {
-		t.Fatal("packages: ", debs, err)
+	unpacked := func(arch string) string { return filepath.Join(dir, arch) }
+	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
+		t.Run(arch, func(t *testing.T) {
+			debs, err := filepath.Glob(filepath.Join(dir, "seccomp-hook_*_"+arch+".deb"))
+			if err != nil || len(debs) != 1 {
+				t.Fatal("packages: ", debs, err)
+			}
+			have, want := contents(t, debs[0]), wanted(t)
+			if arch != runtime.GOARCH {
+				isAnnouncer := func(file string) bool { return strings.HasSuffix(file, "/seccomp-hook-announce") }
+				have, want = slices.DeleteFunc(have, isAnnouncer), slices.DeleteFunc(want, isAnnouncer)
+			}
+			if have, want := strings.Join(have, "\n"), strings.Join(want, "\n"); have != want {
+				t.Errorf("want:\n%s\nhave:\n%s", want, have)
+			}
+			integration.MustCommand(t, "dpkg-deb", "--extract", debs[0], unpacked(arch))
+			files, err := filepath.Glob(filepath.Join(unpacked(arch), "usr/bin/*"))
+			must(t, err)
+			for _, file := range files {
+				program, err := elf.Open(file)
+				must(t, err)
+				if program.Machine != machine {
+					t.Errorf("%s is for %v", file, program.Machine)
+				}
+				must(t, program.Close())
+			}
+		})
 	}
-	unpacked := filepath.Join(dir, "unpacked")
-	integration.MustCommand(t, "dpkg-deb", "--extract", debs[0], unpacked)
-	program := func(name string) string { return filepath.Join(unpacked, "usr/bin", name) }
-
-	t.Run("files", func(t *testing.T) {
-		have := strings.Join(contents(t, debs[0]), "\n")
-		if want := strings.Join(wanted(t), "\n"); have != want {
-			t.Errorf("want:\n%s\nhave:\n%s", want, have)
-		}
-	})
+	program := func(name string) string { return filepath.Join(unpacked(runtime.GOARCH), "usr/bin", name) }
 	t.Run("hook", func(t *testing.T) { integration.MustCommand(t, program("seccomp-hook"), "version") })
 	t.Run("shim", func(t *testing.T) { integration.MustCommand(t, program("containerd-shim-seccomp-v2"), "-v") })
 	// The front beside what it starts, and the two ways of doing without it.
