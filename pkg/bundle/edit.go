@@ -17,6 +17,8 @@ type Edit struct {
 	// Hooks are added behind those of their stage that are there already, so
 	// that what an engine does to the container it does before.
 	Hooks []Hook
+	// RemoveAnnotations are the names of annotations to take out.
+	RemoveAnnotations []string
 	// Annotations are added, or replace the value of those that are there.
 	Annotations map[string]string
 }
@@ -53,7 +55,11 @@ func (c *Config) Apply(e Edit) []byte {
 		p.remove(c.linux.object, c.seccomp.member)
 	}
 	c.addHooks(&p, e.Hooks)
-	c.annotate(&p, e.Annotations)
+	if len(e.RemoveAnnotations) > 0 {
+		p.replace(c.annotations.value, c.withoutAnnotations(e.RemoveAnnotations, e.Annotations))
+	} else {
+		c.annotate(&p, e.Annotations)
+	}
 	return p.apply(c.text)
 }
 
@@ -96,6 +102,21 @@ func (c *Config) annotate(p *patch, annotations map[string]string) {
 		}
 	}
 	c.extend(p, "annotations", c.annotations, fresh)
+}
+
+// withoutAnnotations returns the text of annotations without some, and with
+// others.
+func (c *Config) withoutAnnotations(remove []string, annotations map[string]string) []byte {
+	var members [][]byte
+	for _, m := range c.annotations.object.members {
+		if _, replaced := annotations[m.name]; !replaced && !slices.Contains(remove, m.name) {
+			members = append(members, c.text[m.key.start:m.value.end])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(annotations)) {
+		members = append(members, encodeMembers([]entry{{name, encode(annotations[name])}}))
+	}
+	return slices.Concat([]byte("{"), bytes.Join(members, []byte(",")), []byte("}"))
 }
 
 // entry is a member to write.

@@ -46,6 +46,10 @@ func TestApply(t *testing.T) {
 		{"annotations empty", `{"annotations": { }}`, annotate("k", "v"), `{"annotations": {"k":"v" }}`},
 		{"add and replace", "{\n \"annotations\": {\n  \"a\": \"old\",\n  \"c\": \"\"\n }\n}", annotate("c", "new", "b", "1", "d", "2"),
 			"{\n \"annotations\": {\n  \"a\": \"old\",\n  \"c\": \"new\",\"b\":\"1\",\"d\":\"2\"\n }\n}"},
+		{"annotations go", `{"annotations":{"a" : "1","b":"2","c":"3"},"x":0}`, Edit{RemoveAnnotations: []string{"b", "c"}}, `{"annotations":{"a" : "1"},"x":0}`},
+		{"all annotations go", `{"annotations":{"b":"2","c":"3"}}`, Edit{RemoveAnnotations: []string{"c", "b"}}, `{"annotations":{}}`},
+		{"annotations go and come", `{"annotations":{"\u0061":"1","b":"2","c":"3"}}`,
+			Edit{RemoveAnnotations: []string{"a", "b"}, Annotations: map[string]string{"b": "new", "d": "4"}}, `{"annotations":{"c":"3","b":"new","d":"4"}}`},
 		{"quoting", `{}`, annotate("a\"b", "<&>\n\u2028"), `{"annotations":{"a\"b":"<&>\n\u2028"}}`},
 
 		{"first hook", `{"x":0}`, Edit{Hooks: []Hook{hook(Prestart, "/h")}}, `{"x":0,"hooks":{"prestart":[{"path":"/h"}]}}`},

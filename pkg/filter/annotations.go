@@ -3,7 +3,9 @@ package filter
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Names of the annotations. Each has one plain value, so that jq, labels and
@@ -36,6 +38,21 @@ const (
 	AnnotationDispatchArea  = AnnotationPrefix + "dispatch.area"
 	AnnotationDispatchError = AnnotationPrefix + "dispatch.error"
 )
+
+// Claims returns the names, in order, of those of a container's annotations that
+// are not its to have: they begin with AnnotationPrefix and are no input. Whoever
+// starts the container has written them, and they say what this project alone can
+// say. They are taken for nothing, and taken out of what others would read.
+func Claims(annotations map[string]string) []string {
+	var names []string
+	for name := range annotations {
+		if strings.HasPrefix(name, AnnotationPrefix) && name != AnnotationProfile && name != AnnotationDispatch {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
 
 // Values of AnnotationStore.
 const (

@@ -90,6 +90,7 @@ func run(ctx context.Context, stdin io.Reader, o Options, start func(pid int) (i
 		return nil, err
 	}
 	r := &Result{ID: state.ID, Annotations: map[string]string{}}
+	r.disclaim(state)
 	installed, err := r.run(ctx, state, &o, start)
 	if err == nil {
 		err = r.publish(o.Root, state, installed)
@@ -102,6 +103,20 @@ func run(ctx context.Context, stdin io.Reader, o Options, start func(pid int) (i
 	}
 	sweep(o.Root, time.Now())
 	return r, nil
+}
+
+// disclaim takes out of a state what the container says of itself, and only this
+// project can say. The runtime has it in its own state all the same.
+func (r *Result) disclaim(state *specs.State) {
+	claims := filter.Claims(state.Annotations)
+	if len(claims) == 0 {
+		return
+	}
+	r.warn("annotations that only seccomp-hook may write are taken for nothing: %q", claims)
+	state.Annotations = maps.Clone(state.Annotations)
+	for _, name := range claims {
+		delete(state.Annotations, name)
+	}
 }
 
 // publish writes the state with the annotations merged in, and the filter that

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -186,6 +187,40 @@ func TestRunWithoutInstalling(t *testing.T) {
 			}
 			if got := strings.Join(result.Warnings, "\n"); !strings.Contains(got, c.warning) || c.warning == "" && got != "" {
 				t.Errorf("warnings %q, want %q", got, c.warning)
+			}
+		})
+	}
+}
+
+// What only this project can say of a container, the container cannot.
+func TestRunDisclaims(t *testing.T) {
+	claims := map[string]string{
+		filter.AnnotationVerified: "true", filter.AnnotationProgramDigest: "00", filter.AnnotationInstallMode: string(install.ModeSuspend),
+		filter.AnnotationDispatchArea: "1-2", filter.AnnotationPrefix + "anything": "x",
+	}
+	for name, profile := range map[string]string{"without a profile": "", "with one": "deny.json", "disabled": "disabled.json"} {
+		t.Run(name, func(t *testing.T) {
+			c := newContainer(t, plainConfig)
+			c.annotations = maps.Clone(claims)
+			c.annotations["mine"] = "1"
+			if profile != "" {
+				c.annotations[filter.AnnotationProfile] = profile
+			}
+			r, err := c.run(t, Options{}, new(fakeInstaller))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(strings.Join(r.Warnings, "\n"), filter.AnnotationVerified) {
+				t.Errorf("warnings are %q", r.Warnings)
+			}
+			published := c.published(t)
+			for name, value := range claims {
+				if published[name] != r.Annotations[name] { // "" where the hook says nothing
+					t.Errorf("%s: %q is published, and the container has %q", name, published[name], value)
+				}
+			}
+			if published["mine"] != "1" || profile == "" && published[filter.AnnotationInstallMode] != ModeNone {
+				t.Errorf("published are %v", published)
 			}
 		})
 	}

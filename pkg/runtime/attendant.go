@@ -33,8 +33,8 @@ const attendantDir = hook.DefaultRoot + "/attendants"
 // order is what an attendant is to do for its container.
 type order struct {
 	config          *bundle.Config
-	StandIn         []byte // the config.json that stands in
-	Filter          *filter.Filter
+	StandIn         []byte         // the config.json that stands in
+	Filter          *filter.Filter // nil where only the configuration is edited
 	Annotations     map[string]string
 	NoNewPrivileges bool
 	Runtimes        []string
@@ -180,6 +180,13 @@ func (a *attendant) install() error {
 	}
 	state, err := hook.ReadState(a.hook)
 	if err != nil {
+		return err
+	}
+	if a.Filter == nil { // the configuration alone was to be another one
+		err := a.giveBack()
+		if err == nil {
+			err = a.answer(nil)
+		}
 		return err
 	}
 	installable, err := hook.Installable(a.Filter)

@@ -35,6 +35,29 @@ func (w *wrapper) orderOf(text []byte) (*order, error) {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
 	at(StepDecide)
+	claims := filter.Claims(config.Annotations())
+	if len(claims) > 0 {
+		w.reporter().log("warning", fmt.Sprintf("seccomp-hook: annotations that only seccomp-hook may write are taken out: %q", claims))
+	}
+	o, err := w.filterOrder(config)
+	if err != nil || o != nil || len(claims) == 0 || !hostRoot() {
+		return o, err
+	}
+	// The container gets no filter from here, and must not say that it has.
+	if !config.MountNamespace() { // as in filterOrder
+		return nil, fmt.Errorf("runtime: annotations %q: only seccomp-hook may write them", claims)
+	}
+	o = &order{config: config}
+	o.StandIn = config.Apply(bundle.Edit{Hooks: w.announcements(), RemoveAnnotations: claims})
+	return o, nil
+}
+
+func (w *wrapper) announcements() []bundle.Hook {
+	return []bundle.Hook{{Stage: bundle.CreateRuntime, Hook: w.announcement()}}
+}
+
+// filterOrder is the order for a container that gets a filter.
+func (w *wrapper) filterOrder(config *bundle.Config) (*order, error) {
 	if !config.MountNamespace() {
 		// runc 1.1 calls createRuntime hooks twice there, and once before it has
 		// made the container's init what it is (runc, rootfs_linux.go and
@@ -73,9 +96,10 @@ func (w *wrapper) orderOf(text []byte) (*order, error) {
 		o.Report = w.reporter()
 	}
 	o.StandIn = config.Apply(bundle.Edit{
-		RemoveSeccomp: true,
-		Hooks:         []bundle.Hook{{Stage: bundle.CreateRuntime, Hook: w.announcement()}},
-		Annotations:   decision.Annotations,
+		RemoveSeccomp:     true,
+		Hooks:             w.announcements(),
+		RemoveAnnotations: filter.Claims(config.Annotations()),
+		Annotations:       decision.Annotations,
 	})
 	return o, nil
 }

@@ -44,6 +44,9 @@ func (w *wrapper) native(config *bundle.Config, why error) (bool, error) {
 // nativeInstead is native for a bundle whose config.json cannot be replaced for a
 // moment. It returns err where the container is refused.
 func (w *wrapper) nativeInstead(config *bundle.Config, err error) error {
+	if len(filter.Claims(config.Annotations())) > 0 {
+		return err // they would stay
+	}
 	// A read-only mount, an immutable file, a file system without hard links.
 	for _, errno := range []unix.Errno{unix.EROFS, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP, unix.EXDEV, unix.EMLINK} {
 		if !errors.Is(err, errno) {
