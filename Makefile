@@ -53,6 +53,7 @@ demo-containerd: ## Run a container and an exec under a private containerd with 
 .PHONY: deb
 deb: ## Build the Debian packages, of amd64 and arm64, into bin/
 	hack/build-tools.sh nfpm
+	hack/manual.sh .build/deb/share
 	@for arch in amd64 arm64; do \
 		GOARCH=$$arch $(MAKE) --no-print-directory build BIN=.build/deb/$$arch/; \
 		GOARCH=$$arch DEB_VERSION=$(DEB_VERSION) bin/tools/nfpm package --config hack/nfpm.yaml --packager deb --target $(DEB_DIR); \

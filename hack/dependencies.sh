@@ -23,8 +23,8 @@ test)
 		libseccomp-dev pkg-config
 		# runc's own test suite.
 		bats gawk jq bsdutils xz-utils procps util-linux
-		# Looking at processes from outside, scripts.
-		strace shellcheck
+		# Looking at processes from outside, scripts, man pages, completions.
+		strace shellcheck man-db zsh fish
 		# The other architecture: a machine of it, and what runs there.
 		"${machine[@]}"
 	)

@@ -118,6 +118,8 @@ func stateCommand() *cobra.Command {
 		Use:   "state ID",
 		Short: "Print a container's OCI state with the annotations of its filter",
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: containers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := hook.State(root, args[0])
 			if err != nil {

@@ -21,11 +21,11 @@ const (
 )
 
 const exitCodes = `Exit codes:
-  0   done; for verify, diff, lint and cache --diff: equal, nothing found
+  0   done; for verify, diff, lint, doctor and cache --diff: equal, nothing found
   1   failed, with one line on stderr that names the step and the cause;
-      for verify, diff, lint and cache --diff: different, something found
+      for verify, diff, lint, doctor and cache --diff: different, something found
   2   verify, diff: undecided within the proof's budget
-  3   verify, diff, lint, cache --diff: failed
+  3   verify, diff, lint, doctor, cache --diff: failed
   64  wrong usage`
 
 // exitError ends a command with a code; a nil error has been told already.
@@ -88,6 +88,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return code
 }
 
+// extra are commands that only some builds have.
+var extra []func() *cobra.Command
+
 // newRoot returns the command; began is set when one of its commands is run, so
 // that its arguments were fine.
 func newRoot(began *bool) *cobra.Command {
@@ -101,9 +104,8 @@ Docker-format profile: told apart by content), builtin:docker or
 builtin:containerd.
 
 ` + exitCodes,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		SilenceErrors: true,
+		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usage("a command is missing; see %s --help", cmd.CommandPath())
 		},
@@ -124,8 +126,13 @@ builtin:containerd.
 		diffCommand(),
 		lintCommand(),
 		verifyCommand(),
+		doctorCommand(),
 		versionCommand(),
 	)
+	for _, command := range extra {
+		root.AddCommand(command())
+	}
+	complete(root)
 	for _, cmd := range root.Commands() {
 		inner := cmd.RunE
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {

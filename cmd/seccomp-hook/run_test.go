@@ -202,6 +202,13 @@ func TestRun(t *testing.T) {
 		{args: "state --root @ ../c1", code: 1, stderr: `"../c1" is not the id of a container`},
 		{args: "poststop --root @", stdin: `{"id":"c1"}`},
 		{args: "poststop --root @", stdin: `{"id":"c/1"}`, code: 1, stderr: `not the id`},
+		{args: "doctor --format xml", code: 64, stderr: `--format "xml": must be text or json`},
+		{args: "doctor x", code: 64, stderr: `unknown command "x"`},
+		{args: "completion bash", stdout: `__start_seccomp-hook`},
+		{args: "completion zsh", stdout: `^#compdef seccomp-hook\n`},
+		{args: "completion fish", stdout: `complete -c seccomp-hook`},
+		{args: "__complete st", stdout: `^state\t`, stderr: `^Completion ended`},
+		{args: "__complete lint builtin:d", stdout: `^builtin:docker\n`, stderr: `^Completion ended`},
 		{args: "prestart x", code: 64, stderr: `unknown command "x"`},
 		{args: "prestart --root @", code: 1, stderr: `^seccomp-hook prestart: state: empty`},
 		{args: "createRuntime --root @", stdin: `{"id":"c1"`, code: 1, stderr: `^seccomp-hook createRuntime: state: unexpected EOF`},
@@ -276,6 +283,9 @@ func TestHookWithoutProfile(t *testing.T) {
 	want := `{"ociVersion":"1.2.0","id":"c1","status":"creating","pid":1,"bundle":"` + bundle + `","annotations":{"io.seccomp-hook.install.mode":"none","mine":"1"}}` + "\n"
 	if stdout, stderr, code := invoke(dir, "", "state", "--root", "@run", "c1"); code != 0 || stdout != want {
 		t.Errorf("%d: %s%s", code, stdout, stderr)
+	}
+	if stdout, _, _ := invoke(dir, "", "__complete", "state", "--root", "@run", ""); stdout != "c1\n:4\n" {
+		t.Errorf("the completion is %q", stdout)
 	}
 	if _, stderr, code := invoke(dir, state, "poststop", "--root", "@run"); code != 0 {
 		t.Errorf("%d: %s", code, stderr)

@@ -49,6 +49,7 @@ func TestDebianPackage(t *testing.T) {
 		})
 	}
 	program := func(name string) string { return filepath.Join(unpacked(runtime.GOARCH), "usr/bin", name) }
+	t.Run("manual", func(t *testing.T) { testManual(t, unpacked(runtime.GOARCH)) })
 	t.Run("hook", func(t *testing.T) { integration.MustCommand(t, program("seccomp-hook"), "version") })
 	t.Run("shim", func(t *testing.T) { integration.MustCommand(t, program("containerd-shim-seccomp-v2"), "-v") })
 	// The front beside what it starts, and the two ways of doing without it.
@@ -81,6 +82,45 @@ func filters(t *testing.T, argv ...string) {
 	}
 }
 
+// completions are where each shell looks for them.
+var completions = []string{
+	"/usr/share/bash-completion/completions/seccomp-hook",
+	"/usr/share/zsh/vendor-completions/_seccomp-hook",
+	"/usr/share/fish/vendor_completions.d/seccomp-hook.fish",
+}
+
+// manual are the pages there must be: one for each command that the help lists.
+func manual(t *testing.T) []string {
+	t.Helper()
+	help := integration.MustCommand(t, filepath.Join(integration.Root(t), ".build/deb", runtime.GOARCH, "seccomp-hook"), "--help").Stdout
+	_, list, _ := strings.Cut(help, "Available Commands:\n")
+	list, _, _ = strings.Cut(list, "\n\n")
+	pages := []string{"seccomp-hook", "seccomp-runc"}
+	for line := range strings.Lines(list) {
+		if name := strings.Fields(line)[0]; name != "completion" && name != "help" {
+			pages = append(pages, "seccomp-hook-"+name)
+		}
+	}
+	if len(pages) < 15 {
+		t.Errorf("only %d pages: %v", len(pages), pages)
+	}
+	return pages
+}
+
+// testManual reads the pages as man(1) does, which complains about what it does
+// not understand, and lets each shell read its completion.
+func testManual(t *testing.T, unpacked string) {
+	for _, page := range manual(t) {
+		r := integration.MustCommand(t, "man", "--warnings", "--encoding=UTF-8", "--local-file", filepath.Join(unpacked, "usr/share/man/man1", page+".1.gz"))
+		if r.Stderr != "" && page != "seccomp-runc" || page != "seccomp-runc" && !strings.Contains(r.Stdout, "SYNOPSIS") {
+			t.Errorf("%s: %s%s", page, r.Stderr, r.Stdout)
+		}
+	}
+	for i, shell := range []string{"bash", "zsh", "fish"} {
+		integration.MustCommand(t, shell, "-n", filepath.Join(unpacked, completions[i]))
+	}
+}
+
 // wanted is what the package is to have: permissions and path of every file, and
 // of every folder that is empty.
 func wanted(t *testing.T) []string {
@@ -93,6 +133,12 @@ func wanted(t *testing.T) []string {
 		"-rw-r--r-- /usr/share/doc/seccomp-hook/copyright",
 		"-rw-r--r-- /usr/share/seccomp-hook/containerd-1.toml",
 		"-rw-r--r-- /usr/share/seccomp-hook/containerd.toml",
+	}
+	for _, page := range manual(t) {
+		want = append(want, "-rw-r--r-- /usr/share/man/man1/"+page+".1.gz")
+	}
+	for _, path := range completions {
+		want = append(want, "-rw-r--r-- "+path)
 	}
 	for _, name := range programs {
 		want = append(want, "-rwxr-xr-x /usr/bin/"+name)
