@@ -172,10 +172,10 @@ func TestRun(t *testing.T) {
 		{args: "diff @cut.json @deny.json", code: 3, stderr: `cut.json`},
 		{args: "diff @deny.json @nothing.json", code: 3, stderr: `asks for no filter`},
 
-		{args: "lint @deny.json --arch x86"},
+		{args: "lint @deny.json --arch x86 --only refused,redundant,void-deny"},
 		{args: "lint @odd.json", code: 1, stdout: `(?s)^@/odd.json:1:35: warning: unknown-property: .*unknown-syscall: .*nosuchcall.*\n\tSpell it`},
 		{args: "lint @odd.json @nothing.json @deny.json --only unknown-syscall", code: 1, stdout: `(?s)^@/odd.json:\d+:\d+: warning: unknown-syscall: [^\n]*\n\t[^\n]*\n$`},
-		{args: "lint @odd.json --off unknown-syscall,unknown-property"},
+		{args: "lint @odd.json --off unknown-syscall,unknown-property,sibling", stdout: `default-allow`},
 		{args: "lint @odd.json --only unknown-syscall --fail-on error", stdout: `nosuchcall`},
 		{args: "lint @odd.json --only unknown-syscall --format json", code: 1, stdout: `(?s)^{\n  "version": 1,.*"path": "syscalls\[0\].names\[1\]"`},
 		{args: "lint @odd.json --only unknown-syscall --format sarif", code: 1, stdout: `"version": "2.1.0"`},

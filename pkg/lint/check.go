@@ -42,6 +42,11 @@ func Check(p *spec.Profile, text []byte, o Options) []Finding {
 		c.overlaps()
 		c.truncations()
 		c.signs()
+		places := c.base()
+		c.siblings(places)
+		c.detours(places)
+		c.standIns(places)
+		c.grants(places)
 	}
 	if c.exhausted {
 		c.report("incomplete", -1, "syscalls", nil, "", "there are too many conditions to compare all of them")
@@ -86,12 +91,13 @@ func (c *checker) report(id string, syscall int, path string, calls []string, wh
 	}
 	f := Finding{
 		Rule: find(id), Profile: c.profile.Name, Syscall: syscall, Path: path, Calls: calls, Where: where,
-		Message: fmt.Sprintf(format, args...),
+		Message: fmt.Sprintf(format, args...), seen: 1, everywhere: id == "always-true" || id == "overlap",
 	}
 	for i := range c.findings {
 		g := &c.findings[i]
 		if g.Rule == f.Rule && g.Path == f.Path && g.Syscall == f.Syscall && slices.Equal(g.Calls, f.Calls) {
-			return // the first place where it is seen is enough
+			g.seen++ // the first place is enough
+			return
 		}
 	}
 	c.findings = append(c.findings, f)
@@ -99,6 +105,14 @@ func (c *checker) report(id string, syscall int, path string, calls []string, wh
 
 // finish puts the findings into order and gives them their positions.
 func (c *checker) finish(text []byte) []Finding {
+	for i := range c.findings {
+		f := &c.findings[i]
+		if f.everywhere && len(f.Calls) == 1 {
+			if call, _ := arch.FindCall(f.Calls[0]); f.seen == len(c.calls[call].in) {
+				f.Where = ""
+			}
+		}
+	}
 	slices.SortStableFunc(c.findings, order)
 	if len(c.findings) > 0 && text != nil {
 		places := spec.FindPlaces(text)

@@ -145,3 +145,14 @@ next:
 	}
 	return w
 }
+
+// restricted returns a verdict that denies all that does not meet the conditions.
+func restricted(v *spec.Verdict, conditions []spec.Condition) *spec.Verdict {
+	w := &spec.Verdict{Default: bpf.RetKillProcess}
+	for _, rule := range v.Rules {
+		rule.Conditions = slices.Concat(conditions, rule.Conditions)
+		w.Rules = append(w.Rules, rule)
+	}
+	w.Rules = append(w.Rules, spec.Rule{Conditions: conditions, Return: v.Default, Origin: -1})
+	return w
+}

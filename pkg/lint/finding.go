@@ -27,6 +27,11 @@ type Finding struct {
 	// x86 with CAP_SYS_ADMIN"; empty for all.
 	Where   string
 	Message string
+
+	// seen is in how many circumstances of its call it was found. Where
+	// everywhere is set and these are all, Where is empty.
+	seen       int
+	everywhere bool
 }
 
 // String is one line, as compilers write it: "p.json:3:12: warning: void-deny: …".

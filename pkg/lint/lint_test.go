@@ -185,13 +185,81 @@ func TestCheck(t *testing.T) {
 			test.text = `{"ociVersion":"1.2.0"}`
 		}
 		// What a whole profile leaves open has tests of its own.
-		got := lines(check(t, test.text, "default-allow", "sibling", "missing-stand-in"))
+		got := lines(check(t, test.text, leftOpen...))
 		fits := len(got) == len(test.want)
 		for i := 0; fits && i < len(got); i++ {
 			whole, exact := strings.CutSuffix(test.want[i], "$")
 			fits = slices.ContainsFunc(got, func(line string) bool { return line == whole || !exact && strings.HasPrefix(line, whole) })
 		}
 		if !fits {
+			t.Errorf("%s:\n\t%s\nwant\n\t%s", test.name, strings.Join(got, "\n\t"), strings.Join(test.want, "\n\t"))
+		}
+	}
+}
+
+// leftOpen are the rules about what a whole profile leaves open.
+var leftOpen = []string{"sibling", "multiplexed", "missing-stand-in", "default-allow", "grant-user-namespace", "grant-ptrace", "grant-bpf", "grant-af-vsock", "grant-af-alg"}
+
+// TestLeftOpen is what is found of ways round a profile and of what it grants.
+func TestLeftOpen(t *testing.T) {
+	with := func(archs, fallback string, rules ...string) string {
+		return `{"defaultAction":"SCMP_ACT_` + fallback + `","architectures":["SCMP_ARCH_` + strings.ReplaceAll(archs, " ", `","SCMP_ARCH_`) + `"],"syscalls":[` + strings.Join(rules, ",") + `]}`
+	}
+	const restricted = "restricted, but "
+	for _, test := range []struct {
+		name, text string
+		want       []string
+	}{
+		// Siblings.
+		{"the newer call is left", with("X86_64", "ALLOW", rule("ERRNO", "chmod fchmod fchmodat")), []string{"sibling: rule 0: chmod, fchmod, fchmodat: " + restricted + "fchmodat2 can change a file's mode as well and is allowed"}},
+		{"all are denied", with("X86_64", "ALLOW", rule("ERRNO", "chmod fchmod fchmodat fchmodat2")), nil},
+		{"the newer call is not there", with("X86_64", "ALLOW", rule("ERRNO 38", "fchmodat2")), nil},
+		{"a deny list leaves another call", with("X86_64", "ALLOW", rule("ERRNO", "ptrace process_vm_readv")), []string{"sibling: rule 0: ptrace, process_vm_readv: " + restricted + "process_vm_writev can read and write another process"}},
+		{"mount", with("X86_64", "ALLOW", rule("ERRNO", "mount")), []string{"sibling: rule 0: mount: " + restricted + "fsopen, fsmount, move_mount, open_tree, mount_setattr can attach"}},
+		{"by an argument", with("X86_64", "ERRNO", rule("ALLOW", "clone", "0 MASKED_EQ 268435456:0"), rule("ALLOW", "clone3")),
+			[]string{"sibling: rule 0: clone: " + restricted + "clone3 can make namespaces as well and is allowed", "grant-user-namespace: rule 1: clone3: it is allowed"}},
+		{"by an argument, answered with ENOSYS", with("X86_64", "ERRNO", rule("ALLOW", "clone", "0 MASKED_EQ 268435456:0"), rule("ERRNO 38", "clone3")), nil},
+		{"an allow list that has one of them", with("X86_64", "ERRNO", rule("ALLOW", "fchmodat2 process_vm_readv openat")), nil},
+		{"where the other ABI has more", with("X86_64 X86", "ALLOW", rule("ERRNO", "setgroups")), []string{"sibling: rule 0: setgroups: " + restricted + "setgroups32 can change supplementary groups"}},
+		{"fork and what makes namespaces are not the same", with("X86_64", "ERRNO", rule("ALLOW", "clone", "0 MASKED_EQ 268435456:0"), rule("ALLOW", "fork vfork")), nil},
+
+		// Multiplexers.
+		{"socketcall is allowed", with("X86_64 X86", "ERRNO", rule("ALLOW", "socket", "0 EQ 2"), rule("ALLOW", "socketcall statx")),
+			[]string{"multiplexed: rule 1: socketcall: socket is restricted by rule 0, but socketcall(1) makes it too, and rule 1 allows it on x86"}},
+		{"socketcall comes by itself", with("X86_64 X86", "ERRNO", rule("ALLOW", "socket", "0 EQ 2"), rule("ALLOW", "statx")),
+			[]string{"multiplexed: rule 0: socketcall: socket is restricted by rule 0, but socketcall(1) makes it too, and there the filter does not see what is compared on x86"}},
+		{"socketcall is denied", with("X86_64 X86", "ERRNO", rule("ALLOW", "socket", "0 EQ 2"), rule("ERRNO 38", "socketcall"), rule("ALLOW", "statx")), nil},
+		{"there is none", with("X86_64", "ERRNO", rule("ALLOW", "socket", "0 EQ 2"), rule("ALLOW", "socketcall statx")), nil},
+		{"nothing is restricted", with("X86_64 X86", "ERRNO", rule("ALLOW", "bind socketcall statx")), nil},
+
+		// Stand-ins.
+		{"made on x86_64", with("AARCH64", "ERRNO", rule("ALLOW", "open dup2 fork poll read")),
+			[]string{"missing-stand-in: rule 0: dup3, clone, openat, ppoll: not allowed, though programs make them in place of dup2, fork, open, poll on aarch64"}},
+		{"made for both", with("AARCH64", "ERRNO", rule("ALLOW", "open openat dup2 dup3 read")), nil},
+		{"for x86_64", with("X86_64", "ERRNO", rule("ALLOW", "open dup2 fork poll read")), nil},
+
+		// Grants.
+		{"a deny list", with("X86_64", "ALLOW", rule("ERRNO", "uselib")), []string{"default-allow: what no rule names is allowed, calls of newer kernels too, among them clone, unshare, clone3, "}},
+		{"namespaces", with("X86_64", "ERRNO", rule("ALLOW", "clone unshare")),
+			[]string{"grant-user-namespace: rule 0: clone: it is allowed with a0&0x10000000 == 0x10000000", "grant-user-namespace: rule 0: unshare: "}},
+		{"no namespaces", with("X86_64", "ERRNO", rule("ALLOW", "clone", "0 MASKED_EQ 268435456:0")), nil},
+		{"bpf", with("X86_64", "ERRNO", rule("ALLOW", "bpf")), []string{"grant-bpf: rule 0: bpf: it is allowed"}},
+		{"bpf, some of it", with("X86_64", "ERRNO", rule("ALLOW", "bpf", "0 MASKED_EQ 4294967295:5")), nil},
+		{"bpf behind a capability", `{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["bpf"],"action":"SCMP_ACT_ALLOW","includes":{"caps":["CAP_BPF"]}}]}`, nil},
+		{"bpf with the capability", `{"ociVersion":"1.2.0","process":{"capabilities":{"bounding":["CAP_BPF"]}},"linux":{"seccomp":` + profile("ERRNO", rule("ALLOW", "bpf")) + `}}`, nil},
+		{"ptrace", with("X86_64", "ERRNO", rule("ALLOW", "ptrace")), []string{"grant-ptrace: "}},
+		{"ptrace from 4.8 on", `{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["ptrace"],"action":"SCMP_ACT_ALLOW","includes":{"minKernel":"4.8"}}]}`, nil},
+		{"families one by one", with("X86_64", "ERRNO", rule("ALLOW", "socket", "0 EQ 1"), rule("ALLOW", "socket", "0 EQ 2")), nil},
+		{"every family", with("X86_64", "ERRNO", rule("ALLOW", "socket")), []string{"grant-af-alg: rule 0: socket: it is allowed with a0 == 0x26", "grant-af-vsock: "}},
+	} {
+		var off []string
+		for _, r := range Rules() {
+			if !slices.Contains(leftOpen, r.ID) || r.ID == "default-allow" && test.name != "a deny list" {
+				off = append(off, r.ID)
+			}
+		}
+		got := lines(check(t, test.text, off...))
+		if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
 			t.Errorf("%s:\n\t%s\nwant\n\t%s", test.name, strings.Join(got, "\n\t"), strings.Join(test.want, "\n\t"))
 		}
 	}
@@ -227,8 +295,16 @@ var builtinFindings = map[string][]string{
 	"builtin:docker": {
 		// The rule is > 40, as if the kernel took 64 bits of a family.
 		"truncated-argument: rule 4: socket: ",
+		// It allows socketcall, for programs from before Linux 4.3.
+		"multiplexed: rule 0: socketcall: socket is restricted by rule 2, but socketcall(1) makes it too, and rule 0 allows it on x86",
+		// It lists x32 with x86_64.
+		"x32: x32 is listed",
 	},
-	"builtin:containerd": {},
+	"builtin:containerd": {
+		// The same as Docker's.
+		"multiplexed: rule 0: socketcall: socket is restricted by rule 1, but socketcall(1) makes it too, and rule 0 allows it on x86",
+		"x32: x32 is listed",
+	},
 }
 
 // TestRules: ids are unique and documented, each rule says what to do, and each

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -49,7 +48,11 @@ func activity(t *Target, profiles []*Profile) string {
 		key = append(key, ' ')
 		for i := range p.Syscalls {
 			if s := &p.Syscalls[i]; s.Includes != nil || s.Excludes != nil {
-				key = fmt.Append(key, s.Applies(t))
+				counts := byte('0')
+				if s.Applies(t) {
+					counts = '1'
+				}
+				key = append(key, counts)
 			}
 		}
 	}
