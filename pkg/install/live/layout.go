@@ -72,6 +72,17 @@ func readLayout() (*layout, error) {
 	return &l, nil
 }
 
+// Offset returns where a member is in a type of the running kernel, in bytes: by
+// the names from the outermost type inwards, such as "task_struct", "seccomp",
+// "filter". The error wraps ErrKernelTooOld where there is none.
+func Offset(spec *btf.Spec, path ...string) (int16, error) {
+	m, err := find(spec, path...)
+	if err != nil {
+		return 0, fmt.Errorf("live: kernel types: %w", missing(err))
+	}
+	return m.offset, nil
+}
+
 // missing says what it means that the kernel's types lack a member.
 func missing(err error) error {
 	if errors.Is(err, btf.ErrNotFound) {

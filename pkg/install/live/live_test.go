@@ -43,6 +43,7 @@ func records(mode, count uint32, filters ...[]uint64) []byte {
 	for i, words := range filters {
 		b = order.AppendUint32(b, uint32(100+i))
 		b = append(b, 1, 0, 1, 0)
+		b = order.AppendUint64(b, uint64(1000+i))
 		for _, w := range words {
 			b = order.AppendUint64(b, w)
 		}
@@ -61,7 +62,7 @@ func TestDecode(t *testing.T) {
 		t.Fatal(err)
 	}
 	filter := func(length int, words ...uint64) Filter {
-		return Filter{Length: length, Log: true, Listener: true, Cache: precompute.Cache{Tables: []precompute.CacheTable{
+		return Filter{Length: length, Log: true, Listener: true, Address: uint64(900 + length), Cache: precompute.Cache{Tables: []precompute.CacheTable{
 			{KernelTable: tables[0], Allowed: words[:2]}, {KernelTable: tables[1], Allowed: words[2:]},
 		}}}
 	}

@@ -47,6 +47,9 @@ type Filter struct {
 	Log              bool // SECCOMP_FILTER_FLAG_LOG
 	WaitKillableRecv bool // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 	Listener         bool // it has a listener, which is still open
+	// Address is where the kernel keeps the filter: what tells two filters with
+	// one program apart.
+	Address uint64
 	// Cache is what is cached for the chain of this filter and all older ones.
 	Cache precompute.Cache
 }
@@ -88,6 +91,10 @@ func NewReader() (*Reader, error) {
 
 const bpfCapabilities = "CAP_BPF and CAP_PERFMON"
 
+// Permission makes ErrPermission of the errno that the kernel has for those who
+// may not load BPF programs, and returns other errors as they are.
+func Permission(err error) error { return permission(err, bpfCapabilities) }
+
 // permission makes ErrPermission, and what it takes, of the errno that the
 // kernel has for those who may not. What else a library says to that, advice
 // about memory limits of older kernels, does not help.
@@ -107,7 +114,7 @@ func (r *Reader) Close() error { return r.program.Close() }
 // the newest first. Bitmaps follow the latter.
 const (
 	headSize   = 8 // mode, count
-	filterSize = 8 // length; log, wait_killable_recv, has a listener, 0
+	filterSize = 16 // length; log, wait_killable_recv, has a listener, 0; address
 )
 
 // instructions is the BPF program: it writes the records of the one task that
@@ -177,6 +184,7 @@ func (l *layout) instructions() asm.Instructions {
 		put(record+6, asm.R2, asm.Byte).WithSymbol("listener"),
 		asm.Mov.Imm(asm.R2, 0),
 		put(record+7, asm.R2, asm.Byte),
+		put(record+8, filter, asm.DWord),
 	)
 	p = append(p, copyWords(record+filterSize, l.filterNative, l.nativeWords)...)
 	if l.compatWords > 0 {
@@ -259,6 +267,7 @@ func (r *Reader) decode(raw []byte) (*State, error) {
 			Log:              raw[4] != 0,
 			WaitKillableRecv: raw[5] != 0,
 			Listener:         raw[6] != 0,
+			Address:          order.Uint64(raw[8:]),
 		}
 		words := make([]uint64, r.layout.nativeWords+r.layout.compatWords)
 		for i := range words {

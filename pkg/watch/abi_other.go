@@ -1,0 +1,7 @@
+//go:build linux && !amd64
+
+package watch
+
+var hostABI *abi
+
+var compatMember []string
