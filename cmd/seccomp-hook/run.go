@@ -122,6 +122,7 @@ builtin:containerd.
 		evalCommand(),
 		cacheCommand(),
 		inspectCommand(),
+		watchCommand(),
 		explainCommand(),
 		diffCommand(),
 		lintCommand(),

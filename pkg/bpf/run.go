@@ -11,6 +11,17 @@ func (p Program) Run(w *Words) (Return, error) {
 
 // RunCount is Run, and counts the instructions executed, the RET included.
 func (p Program) RunCount(w *Words) (r Return, executed int, err error) {
+	r, executed, _, err = p.run(w)
+	return r, executed, err
+}
+
+// Decide is Run, and says which instruction it was that returned.
+func (p Program) Decide(w *Words) (r Return, at int, err error) {
+	r, _, at, err = p.run(w)
+	return r, at, err
+}
+
+func (p Program) run(w *Words) (r Return, executed, at int, err error) {
 	var a, x uint32
 	var scratch [ScratchWords]uint32
 	for i := 0; i < len(p); i++ {
@@ -61,7 +72,7 @@ func (p Program) RunCount(w *Words) (r Return, executed int, err error) {
 		case ALU | DIV | K, ALU | DIV | X:
 			if operand == 0 {
 				// bpf_convert_filter turns a zero divisor in X into "return 0".
-				return RetKillThread, executed, nil
+				return RetKillThread, executed, i, nil
 			}
 			a /= operand
 		case ALU | AND | K, ALU | AND | X:
@@ -91,22 +102,22 @@ func (p Program) RunCount(w *Words) (r Return, executed int, err error) {
 		case JMP | JSET | K, JMP | JSET | X:
 			i += in.skip(a&operand != 0)
 		case RET | K:
-			return Return(in.K), executed, nil
+			return Return(in.K), executed, i, nil
 		case RET | A:
-			return Return(a), executed, nil
+			return Return(a), executed, i, nil
 		default:
 			return p.fail(i, executed, "not an operation of seccomp")
 		}
 	}
 	if len(p) == 0 {
-		return RetKillProcess, 0, &LengthError{}
+		return RetKillProcess, 0, 0, &LengthError{}
 	}
 	return p.fail(len(p)-1, executed, "ran past the end")
 }
 
 // fail is the end of a run that cannot execute instruction i.
-func (p Program) fail(i, executed int, reason string) (Return, int, error) {
-	return RetKillProcess, executed, &InstructionError{Index: i, Instruction: p[i], Reason: reason}
+func (p Program) fail(i, executed int, reason string) (Return, int, int, error) {
+	return RetKillProcess, executed, i, &InstructionError{Index: i, Instruction: p[i], Reason: reason}
 }
 
 // skip returns how many instructions a conditional jump skips.

@@ -153,8 +153,8 @@ func (b *builder) gate() {
 	)
 }
 
-// call begins a program at a tracepoint of calls: it leaves for tasks that are
-// out of scope, and has the registers set otherwise.
+// call begins a program at a tracepoint of calls: it sets the registers, and finds
+// the call's class.
 func (b *builder) call() {
 	b.add(asm.LoadMem(regRegs, asm.R1, 0, asm.DWord))
 	b.gate()
@@ -162,7 +162,10 @@ func (b *builder) call() {
 		asm.FnGetCurrentTaskBtf.Call(),
 		asm.Mov.Reg(regTask, asm.R0),
 	)
-	b.scope(b.o.Scope.kind)
+}
+
+// classify finds the call's number, slot and class.
+func (b *builder) classify() {
 	b.add(b.abi.isCompat(b.layout)...)
 	b.add(asm.LoadMem(regNumber, regRegs, b.layout.number, asm.Word))
 	b.slot()
@@ -180,9 +183,7 @@ func (b *builder) scope(kind scopeKind) {
 			asm.JLT.Imm(asm.R2, int32(s.level), "exit"),
 		)
 		at := l.pidNumbers + int16(s.level)*l.upidSize + l.upidNS
-		if l.flexible {
-			b.add(asm.LoadMem(asm.R1, asm.R1, at, asm.DWord))
-		} else {
+		if !l.flexible {
 			// The verifier takes the array for one of a single member.
 			b.add(
 				asm.Mov.Reg(asm.R3, asm.R1),
@@ -202,6 +203,7 @@ func (b *builder) scope(kind scopeKind) {
 			)
 			return
 		}
+		b.add(asm.LoadMem(asm.R1, asm.R1, at, asm.DWord))
 		b.add(
 			asm.LoadMem(asm.R1, asm.R1, l.nsInum, asm.Word),
 			asm.JNE.Imm32(asm.R1, int32(uint32(s.id)), "exit"),
@@ -233,25 +235,26 @@ func (b *builder) lookup(m *ebpf.Map, key int16) {
 	)
 }
 
-// insert puts a value into a map where there is none yet.
-func (b *builder) insert(m *ebpf.Map, key, value int16) {
+// insert puts the value at frameValue into a map, by the key at frameKey, where
+// there is none yet.
+func (b *builder) insert(m *ebpf.Map) {
 	const noExist = 1 // BPF_NOEXIST
 	b.add(
 		asm.LoadMapPtr(asm.R1, m.FD()),
 		asm.Mov.Reg(asm.R2, asm.RFP),
-		asm.Add.Imm(asm.R2, int32(key)),
+		asm.Add.Imm(asm.R2, frameKey),
 		asm.Mov.Reg(asm.R3, asm.RFP),
-		asm.Add.Imm(asm.R3, int32(value)),
+		asm.Add.Imm(asm.R3, frameValue),
 		asm.Mov.Imm(asm.R4, noExist),
 		asm.FnMapUpdateElem.Call(),
 	)
 }
 
-// zero clears a part of the stack frame, in whole words of 64 bits.
-func (b *builder) zero(at int16, size int) {
+// zero clears the value at frameValue, in whole words of 64 bits.
+func (b *builder) zero(size int) {
 	b.add(asm.Mov.Imm(asm.R1, 0))
 	for i := range int16(size / 8) {
-		b.add(asm.StoreMem(asm.RFP, at+8*i, asm.R1, asm.DWord))
+		b.add(asm.StoreMem(asm.RFP, frameValue+8*i, asm.R1, asm.DWord))
 	}
 }
 
@@ -304,8 +307,8 @@ func (b *builder) counter() {
 	)
 	b.lookup(b.maps.strange, frameKey)
 	b.add(asm.JNE.Imm(asm.R0, 0, have))
-	b.zero(frameValue, counterSize)
-	b.insert(b.maps.strange, frameKey, frameValue)
+	b.zero(counterSize)
+	b.insert(b.maps.strange)
 	b.lookup(b.maps.strange, frameKey)
 	b.add(asm.JEq.Imm(asm.R0, 0, lost))
 	b.here(have)
@@ -413,8 +416,8 @@ func (b *builder) tally(executed int64) {
 	)
 	b.lookup(b.maps.tallies, frameKey)
 	b.add(asm.JNE.Imm(asm.R0, 0, have))
-	b.zero(frameValue, tallyValueSize)
-	b.insert(b.maps.tallies, frameKey, frameValue)
+	b.zero(tallyValueSize)
+	b.insert(b.maps.tallies)
 	b.lookup(b.maps.tallies, frameKey)
 	b.add(asm.JEq.Imm(asm.R0, 0, "lost"))
 	b.here(have)
@@ -481,8 +484,8 @@ func (b *builder) arguments() {
 	}
 	b.lookup(b.maps.arguments, frameKey)
 	b.add(asm.JNE.Imm(asm.R0, 0, none))
-	b.zero(frameValue, 8)
-	b.insert(b.maps.arguments, frameKey, frameValue)
+	b.zero(8)
+	b.insert(b.maps.arguments)
 	b.add(
 		asm.JEq.Imm(asm.R0, 0, none),
 		asm.JEq.Imm(asm.R0, -17, none), // EEXIST: another CPU was faster
@@ -501,6 +504,8 @@ func (b *builder) arguments() {
 // executed.
 func (b *builder) enter() (*ebpf.ProgramSpec, error) {
 	b.call()
+	b.scope(b.o.Scope.kind)
+	b.classify()
 	b.arguments()
 	b.filters("none", "other")
 	if b.o.judges() {
@@ -571,18 +576,25 @@ func (b *builder) enter() (*ebpf.ProgramSpec, error) {
 // executed.
 func (b *builder) leave() (*ebpf.ProgramSpec, error) {
 	b.call()
-	b.filters("exit", "other")
+	b.classify()
 	if b.o.judges() {
-		uncached, left := b.label(), b.label()
+		// Most calls are of this kind, whoever makes them: it is quicker to see
+		// than who that is. Tasks with other filters have states.
+		rest := b.label()
 		b.add(
 			asm.LoadMem(asm.R1, asm.RFP, frameClass, asm.DWord),
-			asm.Mov.Reg(asm.R2, asm.R1),
-			asm.And.Imm(asm.R2, classCached),
-			asm.JEq.Imm(asm.R2, 0, uncached),
-			asm.JSet.Imm(asm.R1, classClobbering, left),
-			asm.Ja.Label("exit"),
+			asm.And.Imm(asm.R1, classCached|classClobbering),
+			asm.JNE.Imm(asm.R1, classCached, rest),
+			asm.LoadMem(asm.R1, regTask, b.layout.taskFilter, asm.DWord),
+			asm.LoadImm(asm.R2, int64(b.o.Filter), asm.DWord),
+			asm.JEq.Reg(asm.R1, asm.R2, "exit"),
 		)
-		b.here(uncached)
+		b.here(rest)
+	}
+	b.scope(b.o.Scope.kind)
+	b.filters("exit", "other")
+	if b.o.judges() {
+		left := b.label()
 		b.data()
 		if err := b.judge(); err != nil {
 			return nil, err
@@ -754,7 +766,9 @@ func (b *builder) end() (*ebpf.ProgramSpec, error) {
 		)
 		b.here(alive)
 	}
-	b.lost()
+	if b.o.judges() {
+		b.lost()
+	}
 	return b.finish("tasks_end", "sched_process_exit"), nil
 }
 
@@ -789,8 +803,8 @@ func (b *builder) fork() *ebpf.ProgramSpec {
 
 // join makes the process at frameKey a member.
 func (b *builder) join() {
-	b.zero(frameValue, 8)
-	b.insert(b.maps.members, frameKey, frameValue)
+	b.zero(8)
+	b.insert(b.maps.members)
 	b.add(
 		asm.JEq.Imm(asm.R0, 0, "exit"),
 		asm.JEq.Imm(asm.R0, -17, "exit"),

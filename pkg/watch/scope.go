@@ -128,9 +128,9 @@ func (s Scope) Members() ([]int, error) {
 	case scopeTree:
 		return descendants(s.roots)
 	case scopeCgroup:
-		return processes(func(pid int) bool { return s.inCgroup(pid) })
+		return processes(s.inCgroup)
 	default:
-		return processes(func(pid int) bool { return s.inNamespace(pid) })
+		return processes(s.inNamespace)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/arch"
@@ -65,6 +66,7 @@ type Watcher struct {
 	maps     maps
 	programs []*ebpf.Program
 	links    []link.Link
+	events   *ringbuf.Reader
 }
 
 type maps struct {
@@ -77,7 +79,7 @@ type maps struct {
 func New(o Options) (*Watcher, error) {
 	w := &Watcher{o: o, abi: hostABI}
 	if err := w.load(); err != nil {
-		w.Close()
+		_ = w.Close() // err says why
 		return nil, fmt.Errorf("watch: %w", live.Permission(err))
 	}
 	return w, nil
@@ -108,7 +110,10 @@ func (w *Watcher) load() error {
 	if err != nil {
 		return err
 	}
-	specs = append(specs, enter, leave, end)
+	specs = append(specs, enter, leave)
+	if w.o.judges() || w.o.Scope.listed() {
+		specs = append(specs, end)
+	}
 	if w.o.Scope.listed() {
 		specs = append(specs, b.fork())
 	}
@@ -121,6 +126,9 @@ func (w *Watcher) load() error {
 			return fmt.Errorf("load %s: %w", spec.Name, err)
 		}
 		w.programs = append(w.programs, p)
+	}
+	if w.events, err = ringbuf.NewReader(w.maps.events); err != nil {
+		return err
 	}
 	return w.setClasses()
 }
@@ -263,6 +271,9 @@ func (w *Watcher) Stop() error {
 	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 && errno != unix.EINVAL {
 		return fmt.Errorf("watch: membarrier: %w", errno)
 	}
+	if err := w.events.Flush(); err != nil {
+		return fmt.Errorf("watch: %w", err)
+	}
 	return nil
 }
 
@@ -274,6 +285,9 @@ func (w *Watcher) Close() error {
 	}
 	for _, p := range w.programs {
 		errs = append(errs, p.Close())
+	}
+	if w.events != nil {
+		errs = append(errs, w.events.Close())
 	}
 	for _, m := range []*ebpf.Map{w.maps.gate, w.maps.classes, w.maps.counters, w.maps.strange, w.maps.tallies, w.maps.lost, w.maps.events, w.maps.states, w.maps.filters, w.maps.members, w.maps.arguments} {
 		errs = append(errs, m.Close())

@@ -5,6 +5,7 @@ module seccomp-hook/test/bench
 go 1.26.3
 
 require (
+	github.com/cilium/ebpf v0.22.0
 	github.com/containerd/containerd/api v1.10.0
 	github.com/containerd/ttrpc v1.2.7
 	github.com/elastic/go-seccomp-bpf v1.6.0

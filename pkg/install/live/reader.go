@@ -113,7 +113,7 @@ func (r *Reader) Close() error { return r.program.Close() }
 // The records that the BPF program writes: one head, and one for each filter,
 // the newest first. Bitmaps follow the latter.
 const (
-	headSize   = 8 // mode, count
+	headSize   = 8  // mode, count
 	filterSize = 16 // length; log, wait_killable_recv, has a listener, 0; address
 )
 

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"seccomp-hook/pkg/arch"
+	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/explain"
+	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/hook"
+	"seccomp-hook/pkg/install/live"
+	"seccomp-hook/pkg/spec"
+	"seccomp-hook/pkg/verify"
+	"seccomp-hook/pkg/watch"
+)
+
+// subject is the container whose calls are watched: its filters, and the profile
+// where that is known.
+type subject struct {
+	id       string // "" where only a process is known
+	pid      int
+	scope    watch.Scope
+	programs []bpf.Program // the oldest first
+	state    *live.State
+
+	policy   *spec.Policy // nil where no profile is known
+	profile  *spec.Profile
+	name     string   // of the profile
+	warnings []string // why no profile is known
+}
+
+// subjectFlags name a container.
+type subjectFlags struct {
+	pid           int
+	cgroup        string
+	profile, root string
+	target        target
+}
+
+// find finds the container that the flags or an argument name.
+func (f *subjectFlags) find(args []string) (*subject, error) {
+	given := len(args)
+	if f.pid != 0 {
+		given++
+	}
+	if f.cgroup != "" {
+		given++
+	}
+	if given != 1 {
+		return nil, usage("one of ID, --pid and --cgroup is needed")
+	}
+	s := &subject{pid: f.pid}
+	var origin func() (filter.Request, error)
+	var err error
+	switch {
+	case len(args) == 1:
+		s.id = args[0]
+		var state *specs.State
+		if s.pid, state, err = containerInit(f.root, s.id); err != nil {
+			return nil, err
+		}
+		if state != nil {
+			origin = func() (filter.Request, error) { return hook.Origin(state) }
+		}
+		s.scope, err = watch.Of(s.pid)
+	case f.cgroup != "":
+		s.scope, err = watch.Cgroup(f.cgroup)
+		if err != nil {
+			return nil, err
+		}
+		var members []int
+		if members, err = s.scope.Members(); err == nil && len(members) == 0 {
+			err = fmt.Errorf("cgroup %s: no process is in it", f.cgroup)
+		}
+		if err == nil {
+			s.pid = members[0]
+		}
+	default:
+		s.scope, err = watch.Of(s.pid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.profile != "" {
+		origin = func() (filter.Request, error) { return f.target.request(f.profile) }
+	}
+	return s, s.read(origin)
+}
+
+// read reads what the process has installed, and finds the profile that says so.
+func (s *subject) read(origin func() (filter.Request, error)) error {
+	status, err := live.ReadStatus(s.pid)
+	if err != nil {
+		return err
+	}
+	const filtered = 2
+	if status.Mode != filtered {
+		s.warnings = append(s.warnings, fmt.Sprintf("process %d has no filter: its calls are counted, and nothing is cached or denied", s.pid))
+		return nil
+	}
+	installed, err := live.Programs(s.pid)
+	if err != nil {
+		return err
+	}
+	for _, p := range installed {
+		s.programs = append(s.programs, p.Program)
+	}
+	reader, err := live.NewReader()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = reader.Close() }() // it was only read
+	if s.state, err = reader.Read(s.pid); err != nil {
+		return err
+	}
+	if s.state.Count != len(s.programs) || len(s.state.Filters) == 0 {
+		return fmt.Errorf("process %d: its filters changed meanwhile", s.pid)
+	}
+	if origin == nil {
+		s.warnings = append(s.warnings, "no profile is known: rules are the program's own; --profile names one")
+		return nil
+	}
+	if err := s.explainBy(origin); err != nil {
+		s.warnings = append(s.warnings, fmt.Sprintf("rules are the program's own, because the profile does not explain it: %v", err))
+	}
+	return nil
+}
+
+// explainBy takes a profile that is proved to say what the program does.
+func (s *subject) explainBy(origin func() (filter.Request, error)) error {
+	r, err := origin()
+	if err != nil {
+		return err
+	}
+	policy, profile, err := r.Policy()
+	if err != nil {
+		return err
+	}
+	for i := range s.programs {
+		result, err := verify.Policy(policy, s.programs[i])
+		if err != nil {
+			return err
+		}
+		if result.Outcome == verify.Equal {
+			s.policy, s.profile, s.name = policy, profile, r.Profile
+			return nil
+		}
+		err = fmt.Errorf("profile %s: %s", r.Profile, result)
+		if i == len(s.programs)-1 {
+			return err
+		}
+	}
+	return nil
+}
+
+// options are what a Watcher is told of the container.
+func (s *subject) options() watch.Options {
+	o := watch.Options{Scope: s.scope, Programs: s.programs}
+	if s.state != nil {
+		o.Filter = s.state.Filters[len(s.state.Filters)-1].Address
+		o.Cache, _ = s.state.Cache()
+	}
+	return o
+}
+
+// rule says what decided about a call that got a verdict: the rule of the
+// profile, or the instruction of the program.
+func (s *subject) rule(d *bpf.Data, r bpf.Return) string {
+	if s.policy != nil && s.policy.Evaluate(d) == r {
+		answer := explain.Why(s.policy, s.profile, d, len(d.Args))
+		return answer.Cases[0].Reason
+	}
+	words := d.Words(arch.Native().Endian)
+	for i := len(s.programs) - 1; i >= 0; i-- {
+		got, at, err := s.programs[i].Decide(&words)
+		if err == nil && got == r {
+			return fmt.Sprintf("filter %d, instruction %d", i, at)
+		}
+	}
+	return "unknown"
+}
+
+// errNoContainer says that no runtime knows a container.
+var errNoContainer = errors.New("no such container: neither seccomp-hook nor a runtime in its usual place knows it; --pid names its first process")
+
+// runtimeStates are where runtimes keep what they know of a container, and what
+// the property with its first process is called: runc (state.json of
+// libcontainer) and crun (status), alone and below the engines.
+var runtimeStates = []struct{ pattern, pid string }{
+	{"/run/runc/%s/state.json", "init_process_pid"},
+	{"/run/crun/%s/status", "pid"},
+	{"/run/docker/runtime-runc/moby/%s/state.json", "init_process_pid"},
+	{"/run/containerd/runc/*/%s/state.json", "init_process_pid"},
+}
+
+// containerInit returns the first process of a container, and the published state
+// where it is one of ours. An id can be shortened as long as it is the only one
+// that begins so.
+func containerInit(root, id string) (int, *specs.State, error) {
+	text, err := hook.State(root, id)
+	if err == nil {
+		state := new(specs.State)
+		if err := json.Unmarshal(text, state); err != nil {
+			return 0, nil, fmt.Errorf("container %s: %w", id, err)
+		}
+		return state.Pid, state, nil
+	}
+	if !errors.Is(err, hook.ErrNoContainer) {
+		return 0, nil, err
+	}
+	if strings.ContainsAny(id, `/*?[\`) {
+		return 0, nil, usage("%q is not the id of a container", id)
+	}
+	for _, name := range []string{id, id + "*"} {
+		for _, s := range runtimeStates {
+			found, err := filepath.Glob(fmt.Sprintf(s.pattern, name))
+			if err != nil {
+				return 0, nil, err
+			}
+			if len(found) > 1 {
+				return 0, nil, fmt.Errorf("container %s: %d containers begin so", id, len(found))
+			}
+			if len(found) == 0 {
+				continue
+			}
+			text, err := os.ReadFile(found[0])
+			if err != nil {
+				return 0, nil, fmt.Errorf("container %s: %w", id, err)
+			}
+			var state map[string]json.RawMessage
+			var pid int
+			if err := json.Unmarshal(text, &state); err != nil {
+				return 0, nil, fmt.Errorf("container %s: %s: %w", id, found[0], err)
+			}
+			if err := json.Unmarshal(state[s.pid], &pid); err != nil || pid <= 0 {
+				return 0, nil, fmt.Errorf("container %s: %s: no %q", id, found[0], s.pid)
+			}
+			return pid, nil, nil
+		}
+	}
+	return 0, nil, fmt.Errorf("container %s: %w", id, errNoContainer)
+}
