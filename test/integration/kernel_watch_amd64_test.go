@@ -142,23 +142,23 @@ func TestWatchCounts(t *testing.T) {
 			p.try(e, nr, a)
 		}
 	}
-	do(7, syscall64, unix.SYS_GETPPID)
-	do(3, syscall64, unix.SYS_SYNC)
-	do(4, syscall64, unix.SYS_PERSONALITY, 8)
-	do(5, syscall64, unix.SYS_PERSONALITY, 9)
-	do(6, syscall64, unix.SYS_UMASK, 0o22)
-	do(2, syscall64, unix.SYS_ACCT)
-	do(3, syscall64, unix.SYS_CHROOT) // the tracer lets it
-	do(8, syscall64, arch.X32Bit+39)
-	do(2, syscall64, 0xffffffff)
-	do(2, syscall64, 5000)
+	do(7, nativeEntry, unix.SYS_GETPPID)
+	do(3, nativeEntry, unix.SYS_SYNC)
+	do(4, nativeEntry, unix.SYS_PERSONALITY, 8)
+	do(5, nativeEntry, unix.SYS_PERSONALITY, 9)
+	do(6, nativeEntry, unix.SYS_UMASK, 0o22)
+	do(2, nativeEntry, unix.SYS_ACCT)
+	do(3, nativeEntry, unix.SYS_CHROOT) // the tracer lets it
+	do(8, nativeEntry, arch.X32Bit+39)
+	do(2, nativeEntry, 0xffffffff)
+	do(2, nativeEntry, 5000)
 	i386 := takesI386(t)
 	if i386 {
 		do(9, int80, 20, 0, 7)
 		do(4, int80, 20, 0, 8)
 		do(5, int80, 64) // getppid
 	}
-	if e := other.try(syscall64, unix.SYS_REBOOT, [6]uint64{}); e.died == 0 {
+	if e := other.try(nativeEntry, unix.SYS_REBOOT, [6]uint64{}); e.died == 0 {
 		t.Errorf("reboot %v", e)
 	}
 
@@ -216,7 +216,7 @@ func TestWatchRandom(t *testing.T) {
 			sampler := bpftest.NewSampler(bpf.Little, programs...)
 			for range 60 {
 				d := sampler.Call(r)
-				e := syscall64
+				e := nativeEntry
 				if i386 && r.IntN(3) == 0 {
 					e = int80
 				}
