@@ -1,13 +1,13 @@
 /*
  * Tickets: what is known of a container, in a form that takes no time to read.
  * pkg/runtime, ticket.go, writes one when it has made a container, into
- * /run/seccomp-hook/ID/exec-HASH-PID-START: the hash of the directory where the
+ * /run/seccomp-hook/containers/ID/exec-HASH-PID-START: the hash of the directory where the
  * real runtime keeps its containers, and who the container's init is. While
  * that process lives, no other container can have the id there.
  */
 #include "front.h"
 
-static const char published[] = "/run/seccomp-hook/";
+static const char published[] = "/run/seccomp-hook/containers/";
 
 /* The ticket's beginning. */
 static const char magic[8] = "SHEXEC\0\1";
@@ -101,6 +101,15 @@ static bool alive(uint64_t pid, uint64_t start)
 bool trusted(const struct statx *st)
 {
 	return (st->stx_mode & S_IFMT) == S_IFREG && st->stx_uid == 0 && !(st->stx_mode & 022);
+}
+
+/* closed says whether a path is a directory of root's that nobody else can write to. */
+static bool closed(const char *path)
+{
+	struct statx st;
+
+	return sys(statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) == 0 && (st.stx_mode & S_IFMT) == S_IFDIR &&
+	       st.stx_uid == 0 && !(st.stx_mode & 022);
 }
 
 /* load reads a ticket, and checks that it is whole and of this root. */
@@ -230,7 +239,8 @@ bool find_ticket(const struct invocation *invocation, const char *runtime, struc
 	append(&prefix, "exec-");
 	append_number(&prefix, hash(root.at, root.size), 16);
 	append(&prefix, "-");
-	if (directory.too_long)
+	/* Where others could put another filter the Go program says so. */
+	if (directory.too_long || !closed("/run/seccomp-hook") || !closed(published) || !closed(directory.at))
 		return false;
 	fd = sys(openat, AT_FDCWD, directory.at, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)

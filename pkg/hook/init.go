@@ -137,7 +137,7 @@ func Forget(root, id string, init Init) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(rootOr(root), id)
+	dir := directory(root, id)
 	if err := os.Remove(filepath.Join(dir, init.fileName())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("container %s: %w", id, err)
 	}
@@ -158,13 +158,18 @@ func ForgetEnded(root, id string) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	dir := filepath.Join(rootOr(root), id)
+	dir := directory(root, id)
 	if err := forgetInits(dir); err != nil {
 		return fmt.Errorf("container %s: %w", id, err)
 	}
-	alive, err := filepath.Glob(filepath.Join(dir, initPrefix+"*"))
-	if err != nil || len(alive) > 0 {
-		return err
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("container %s: %w", id, err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), initPrefix) {
+			return nil // it lives
+		}
 	}
 	// A container without a filter has a state alone.
 	if text, err := State(root, id); err == nil {

@@ -64,7 +64,7 @@ func TestFilterOf(t *testing.T) {
 	want(first, nil)
 	want(second, denyAll)
 	must(t, Forget(root, "c1", second))
-	if list, err := os.ReadDir(root); err != nil || len(list) != 0 {
+	if list, err := os.ReadDir(filepath.Join(root, containersDir)); err != nil || len(list) != 0 {
 		t.Errorf("left are %v (%v)", list, err)
 	}
 	must(t, Forget(root, "c1", second))
@@ -74,11 +74,11 @@ func TestFilterOf(t *testing.T) {
 func TestForgetInits(t *testing.T) {
 	root := t.TempDir()
 	must(t, publish(root, &specs.State{ID: "c1", Pid: os.Getpid()}, allowAll))
-	stale := filepath.Join(root, "c1", Init{deadProcess(t), 1}.fileName())
+	stale := filepath.Join(root, containersDir, "c1", Init{deadProcess(t), 1}.fileName())
 	must(t, os.WriteFile(stale, nil, 0o600))
-	must(t, os.WriteFile(filepath.Join(root, "c1", initPrefix+"nonsense"), nil, 0o600))
+	must(t, os.WriteFile(filepath.Join(root, containersDir, "c1", initPrefix+"nonsense"), nil, 0o600))
 	must(t, publish(root, &specs.State{ID: "c1", Pid: os.Getpid()}, allowAll))
-	list, err := os.ReadDir(filepath.Join(root, "c1"))
+	list, err := os.ReadDir(filepath.Join(root, containersDir, "c1"))
 	if err != nil || len(list) != 3 {
 		t.Errorf("there is %v (%v), want the state, the filter and its link", list, err)
 	}
@@ -107,10 +107,10 @@ func TestForgetEnded(t *testing.T) {
 		}
 	}
 	// The hook was killed before there was a state.
-	must(t, os.Mkdir(filepath.Join(root, "partial"), 0o700))
-	must(t, os.WriteFile(filepath.Join(root, "partial", "."+filterFile), nil, 0o600))
+	must(t, os.MkdirAll(directory(root, "partial"), 0o700))
+	must(t, os.WriteFile(filepath.Join(directory(root, "partial"), "."+filterFile), nil, 0o600))
 	must(t, ForgetEnded(root, "partial"))
-	if _, err := os.Stat(filepath.Join(root, "partial")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(directory(root, "partial")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the beginnings of a container are still there: %v", err)
 	}
 	must(t, ForgetEnded(root, "absent"))

@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -62,6 +61,6 @@ func Published(root, id string) bool {
 	if checkID(id) != nil {
 		return false
 	}
-	_, err := os.Lstat(filepath.Join(rootOr(root), id))
+	_, err := os.Lstat(directory(root, id))
 	return err == nil
 }

@@ -13,6 +13,7 @@ import (
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/spec"
+	"seccomp-hook/pkg/trust"
 )
 
 // builtinPrefix begins the names of profiles that need no file.
@@ -107,7 +108,7 @@ func load(name string) (*profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", &os.PathError{Op: "open", Path: name, Err: err})
 	}
-	return read(fd, name)
+	return read(fd, name, name)
 }
 
 // loadNamed reads a profile that an annotation names. Whoever starts a
@@ -142,7 +143,7 @@ func (o *Options) loadNamed(name string) (*profile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("profile %s: %w", name, err)
 		}
-		return read(fd, filepath.Join(dir, path))
+		return read(fd, filepath.Join(dir, path), dir+"/"+path)
 	}
 	if outside {
 		return nil, fmt.Errorf("profile %s: not in a profile directory (%s)", name, strings.Join(dirs, ", "))
@@ -177,10 +178,14 @@ func openBeneath(dir, path string) (int, error) {
 	}
 }
 
-// read reads an open profile and closes it.
-func read(fd int, name string) (*profile, error) {
+// read reads an open profile and closes it. Nobody but root may be able to
+// change what is under its path.
+func read(fd int, name, path string) (*profile, error) {
 	file := os.NewFile(uintptr(fd), name)
 	defer file.Close()
+	if err := trust.Path(path); err != nil {
+		return nil, fmt.Errorf("profile %s: %w", name, err)
+	}
 	text, err := readRegular(file, spec.MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", name, err)

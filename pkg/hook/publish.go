@@ -16,11 +16,36 @@ import (
 
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/trust"
 )
 
-// Files in the directory of a container, <root>/<container id>. The directory
-// and they are for root alone. A container whose id is "store" shares the
-// directory with the store, whose entries have other names.
+// containersDir is the directory below a root that has one for each container.
+// It has nothing else in it, so that an id can be anything that a name can be.
+const containersDir = "containers"
+
+// directory returns the directory of a container.
+func directory(root, id string) string { return filepath.Join(rootOr(root), containersDir, id) }
+
+// makeDirectory makes the directory of a container, for root alone. That it was
+// there is an error that wraps fs.ErrExist. A root that others can write to is
+// an error, too: they could put another filter in the place of the one that an
+// exec is to have.
+func makeDirectory(root, id string) (dir string, err error) {
+	root = rootOr(root)
+	if err := os.MkdirAll(root, 0o711); err != nil {
+		return "", err
+	}
+	if err := trust.Path(root); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(filepath.Join(root, containersDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	dir = directory(root, id)
+	return dir, os.Mkdir(dir, 0o700)
+}
+
+// Files in the directory of a container. It and they are for root alone.
 const (
 	stateFile  = "state.json" // OCI state, the annotations merged in
 	filterFile = "filter"     // the filter, for the container's execs; see also Init
@@ -36,11 +61,7 @@ func publish(root string, state *specs.State, f *filter.Filter) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(root, state.ID)
-	if err := os.MkdirAll(root, 0o711); err != nil {
-		return err
-	}
-	err = os.Mkdir(dir, 0o700)
+	dir, err := makeDirectory(root, state.ID)
 	if errors.Is(err, fs.ErrExist) {
 		// What an earlier container of this id has left must not outlive a
 		// fault halfway: state.json goes first and comes last.
@@ -101,13 +122,11 @@ var ErrNoContainer = errors.New("no such container")
 // openOutcome makes the file that the installer writes an Outcome to, long after
 // this process.
 func openOutcome(root, id string) (*os.File, error) {
-	path := filepath.Join(root, id, outcomeFile)
-	if err := os.MkdirAll(root, 0o711); err != nil {
+	dir, err := makeDirectory(root, id)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
+	path := filepath.Join(dir, outcomeFile)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -186,7 +205,8 @@ func published(root, id, name string, limit int64) ([]byte, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(rootOr(root), id, name), openFlags|unix.O_NOFOLLOW, 0)
+	path := filepath.Join(directory(root, id), name)
+	file, err := os.OpenFile(path, openFlags|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("container %s: %w (%w)", id, ErrNoContainer, err)
 	}
@@ -194,6 +214,9 @@ func published(root, id, name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("container %s: %w", id, err)
 	}
 	defer file.Close()
+	if err := trust.Path(path); err != nil {
+		return nil, fmt.Errorf("container %s: %w", id, err)
+	}
 	text, err := readOwned(file, limit)
 	if err != nil {
 		return nil, fmt.Errorf("container %s: %s: %w", id, name, err)
@@ -220,7 +243,7 @@ func Remove(root, id string) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	dir := filepath.Join(rootOr(root), id)
+	dir := directory(root, id)
 	err := forget(dir)
 	if outcomeErr := os.Remove(filepath.Join(dir, outcomeFile)); err == nil && !errors.Is(outcomeErr, fs.ErrNotExist) {
 		err = outcomeErr
@@ -231,7 +254,7 @@ func Remove(root, id string) error {
 	switch errno := unix.Rmdir(dir); errno {
 	case nil, unix.ENOENT:
 		return nil
-	case unix.ENOTEMPTY, unix.EEXIST: // the store, or another container of this id
+	case unix.ENOTEMPTY, unix.EEXIST: // another container of this id
 		return nil
 	default:
 		return fmt.Errorf("container %s: %w", id, &os.PathError{Op: "rmdir", Path: dir, Err: errno})
@@ -251,13 +274,13 @@ const (
 // chosen at random, so that a start does not take longer on a host with many
 // containers: with eight a start, the dead are soon fewer than one in eight.
 func sweep(root string, now time.Time) {
-	entries, err := os.ReadDir(root)
+	entries, err := os.ReadDir(filepath.Join(root, containersDir))
 	if err != nil {
 		return // it is tidying up; the next hook does it
 	}
 	rand.Shuffle(len(entries), func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
 	for _, e := range entries[:min(len(entries), sweepEntries)] {
-		info, err := os.Lstat(filepath.Join(root, e.Name(), stateFile))
+		info, err := os.Lstat(filepath.Join(directory(root, e.Name()), stateFile))
 		if err != nil || now.Sub(info.ModTime()) < sweepAge {
 			continue
 		}

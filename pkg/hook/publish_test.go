@@ -15,6 +15,7 @@ import (
 
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/install"
 )
 
 var allowAll = &filter.Filter{Program: bpf.Program{bpf.Ret(bpf.RetAllow)}, Profile: "p"}
@@ -38,7 +39,7 @@ func TestPublish(t *testing.T) {
 	if !reflect.DeepEqual(f, allowAll) {
 		t.Errorf("Filter() = %+v", f)
 	}
-	for path, mode := range map[string]os.FileMode{"": 0o711, "c1": 0o700, "c1/state.json": 0o600, "c1/filter": 0o600} {
+	for path, mode := range map[string]os.FileMode{"": 0o711, "containers": 0o700, "containers/c1": 0o700, "containers/c1/state.json": 0o600, "containers/c1/filter": 0o600} {
 		info, err := os.Stat(filepath.Join(root, path))
 		must(t, err)
 		if info.Mode().Perm() != mode {
@@ -53,7 +54,7 @@ func TestPublish(t *testing.T) {
 	}
 	must(t, Remove(root, "c1"))
 	must(t, Remove(root, "c1"))
-	if list, err := os.ReadDir(root); err != nil || len(list) != 0 {
+	if list, err := os.ReadDir(root + "/containers"); err != nil || len(list) != 0 {
 		t.Errorf("after removing, there is %v (%v)", list, err)
 	}
 	if _, err := State(root, "c1"); !errors.Is(err, ErrNoContainer) {
@@ -64,9 +65,9 @@ func TestPublish(t *testing.T) {
 func TestPublishedIsAllOrNothing(t *testing.T) {
 	root := t.TempDir()
 	must(t, publish(root, &specs.State{ID: "c1"}, allowAll))
-	must(t, os.Remove(root+"/c1/filter"))
-	must(t, os.Mkdir(root+"/c1/filter", 0o700))
-	must(t, os.WriteFile(root+"/c1/filter/x", nil, 0o600)) // now it cannot be replaced
+	must(t, os.Remove(root+"/containers/c1/filter"))
+	must(t, os.Mkdir(root+"/containers/c1/filter", 0o700))
+	must(t, os.WriteFile(root+"/containers/c1/filter/x", nil, 0o600)) // now it cannot be replaced
 	if err := publish(root, &specs.State{ID: "c1"}, allowAll); err == nil {
 		t.Fatal("published without the filter")
 	}
@@ -77,10 +78,10 @@ func TestPublishedIsAllOrNothing(t *testing.T) {
 
 func TestPublishedIsNotFollowed(t *testing.T) {
 	root := t.TempDir()
-	must(t, os.Mkdir(root+"/c1", 0o700))
+	must(t, os.MkdirAll(root+"/containers/c1", 0o700))
 	must(t, os.WriteFile(root+"/secret", []byte("secret"), 0o600))
-	must(t, os.Symlink("../secret", root+"/c1/state.json"))
-	must(t, os.Symlink("../secret", root+"/c1/.state.json"))
+	must(t, os.Symlink("../../secret", root+"/containers/c1/state.json"))
+	must(t, os.Symlink("../../secret", root+"/containers/c1/.state.json"))
 	if text, err := State(root, "c1"); err == nil {
 		t.Errorf("read %q through a symlink", text)
 	}
@@ -88,13 +89,13 @@ func TestPublishedIsNotFollowed(t *testing.T) {
 	if text, err := os.ReadFile(root + "/secret"); err != nil || string(text) != "secret" {
 		t.Errorf("a symlink was written through: %q, %v", text, err)
 	}
-	must(t, os.Remove(root+"/c1/state.json"))
-	must(t, unix.Mkfifo(root+"/c1/state.json", 0o600))
+	must(t, os.Remove(root+"/containers/c1/state.json"))
+	must(t, unix.Mkfifo(root+"/containers/c1/state.json", 0o600))
 	if _, err := State(root, "c1"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a FIFO: %v", err)
 	}
 	must(t, publish(root, &specs.State{ID: "c2"}, allowAll))
-	must(t, os.Chmod(root+"/c2/filter", 0o620))
+	must(t, os.Chmod(root+"/containers/c2/filter", 0o620))
 	if _, err := Filter(root, "c2"); err == nil || !strings.Contains(err.Error(), "mode 0620") {
 		t.Errorf("a filter that others can write to: %v", err)
 	}
@@ -108,19 +109,43 @@ func TestPublishedIsNotFollowed(t *testing.T) {
 	}
 }
 
-// TestContainerNamedStore: its state lives beside the store's entries, and
-// neither disturbs the other.
-func TestContainerNamedStore(t *testing.T) {
+// TestContainerNames: whatever the id of a container is, it is found and
+// forgotten under it, and nothing else is.
+func TestContainerNames(t *testing.T) {
 	root := t.TempDir()
 	store, err := filter.Open(filepath.Join(root, "store"))
 	must(t, err)
 	defer store.Close()
-	entry := filepath.Join(root, "store", strings.Repeat("0", 64))
-	must(t, os.WriteFile(entry, nil, 0o600))
-	must(t, publish(root, &specs.State{ID: "store"}, allowAll))
-	must(t, Remove(root, "store"))
-	if _, err := os.Stat(entry); err != nil {
-		t.Errorf("the store's entry is gone: %v", err)
+	others := []string{filepath.Join(root, "store", strings.Repeat("0", 64)), filepath.Join(root, "attendants", "1")}
+	must(t, os.Mkdir(filepath.Join(root, "attendants"), 0o700))
+	for _, path := range others {
+		must(t, os.WriteFile(path, nil, 0o600))
+	}
+	init, err := InitOf(os.Getpid())
+	must(t, err)
+	for _, id := range []string{"store", "attendants", "containers", "c[x", "*", "c?", `c\`, "[a-z]", "…", "\x1b[31m", "state.json", "exec-1-1-1"} {
+		must(t, publish(root, &specs.State{ID: "c1", Pid: os.Getpid()}, allowAll))
+		must(t, publish(root, &specs.State{ID: id, Pid: os.Getpid()}, allowAll))
+		must(t, PublishTicket(root, id, init, "/run/runc", install.Filter{Program: allowAll.Program}))
+		if _, err := FilterOf(root, id, init); err != nil {
+			t.Errorf("%q: %v", id, err)
+		}
+		must(t, ForgetEnded(root, id)) // it lives
+		if !Published(root, id) {
+			t.Errorf("%q is forgotten while it lives", id)
+		}
+		must(t, Forget(root, id, init))
+		if Published(root, id) {
+			t.Errorf("%q is still there", id)
+		}
+		if !Published(root, "c1") {
+			t.Errorf("with %q another one went", id)
+		}
+	}
+	for _, path := range others {
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("what is not a container's is gone: %v", err)
+		}
 	}
 }
 
@@ -135,12 +160,12 @@ func TestSweepForgetsTheDead(t *testing.T) {
 		"alive": {os.Getpid(), time.Hour}, "dead": {dead, time.Hour}, "fresh": {dead, time.Minute},
 	} {
 		must(t, publish(root, &specs.State{ID: id, Pid: c.pid}, allowAll))
-		must(t, os.Chtimes(filepath.Join(root, id, stateFile), now, now.Add(-c.age)))
+		must(t, os.Chtimes(filepath.Join(directory(root, id), stateFile), now, now.Add(-c.age)))
 	}
-	must(t, os.Mkdir(filepath.Join(root, "other"), 0o700))
+	must(t, os.Mkdir(directory(root, "other"), 0o700))
 	sweep(root, now)
 	var left []string
-	list, err := os.ReadDir(root)
+	list, err := os.ReadDir(filepath.Join(root, containersDir))
 	must(t, err)
 	for _, e := range list {
 		left = append(left, e.Name())

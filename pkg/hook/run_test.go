@@ -292,9 +292,23 @@ func TestRunFails(t *testing.T) {
 		}, "deny.json"},
 		{"installation refused", plainConfig, "deny.json", errors.New("the process is traced already"), nil, "the process is traced already"},
 		{"nothing can be published", plainConfig, "deny.json", nil, func(t *testing.T, c *container) {
-			must(t, os.MkdirAll(c.root, 0o700))
-			must(t, os.WriteFile(c.root+"/c1", nil, 0o600))
+			must(t, os.MkdirAll(c.root+"/containers", 0o700))
+			must(t, os.WriteFile(c.root+"/containers/c1", nil, 0o600))
 		}, "publish: "},
+		{"others can write to the root", plainConfig, "deny.json", nil, func(t *testing.T, c *container) {
+			must(t, os.Chmod(c.root, 0o777|os.ModeSticky))
+		}, "root alone must be able to write to it"},
+		{"others can write to the profile", plainConfig, "deny.json", nil, func(t *testing.T, c *container) {
+			must(t, os.Chmod(c.profiles+"/deny.json", 0o622))
+		}, "deny.json\" is owned by"},
+		{"others can write to the profile directory", plainConfig, "deny.json", nil, func(t *testing.T, c *container) {
+			must(t, os.Chmod(c.profiles, 0o777))
+		}, "root alone must be able to write to it"},
+		{"others can write to a directory of profiles", plainConfig, "more/deny.json", nil, func(t *testing.T, c *container) {
+			must(t, os.Mkdir(c.profiles+"/more", 0o700))
+			must(t, os.Chmod(c.profiles+"/more", 0o777))
+			must(t, os.WriteFile(c.profiles+"/more/deny.json", []byte(denyProfile), 0o600))
+		}, "more\" is owned by"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			container := newContainer(t, c.config)

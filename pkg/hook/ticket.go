@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"seccomp-hook/pkg/install"
 )
@@ -29,7 +30,7 @@ const ticketMagic = "SHEXEC\x00\x01"
 // seccomp(2), the number of instructions, and 0; the instructions as struct
 // sock_filter; and stateRoot.
 func PublishTicket(root, id string, init Init, stateRoot string, f install.Filter) error {
-	dir := filepath.Join(rootOr(root), id)
+	dir := directory(root, id)
 	filter, err := os.Stat(filepath.Join(dir, init.fileName()))
 	if errors.Is(err, fs.ErrNotExist) { // init has ended
 		return nil
@@ -68,12 +69,19 @@ func (i Init) ticketName(stateRoot string) string {
 // forgetTickets removes the tickets of an init, and what a killed publisher has
 // left of one (write).
 func forgetTickets(dir string, init Init) error {
-	tickets, err := filepath.Glob(filepath.Join(dir, fmt.Sprintf("*%s*-%d-%d", ticketPrefix, init.PID, init.Start)))
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	for _, ticket := range tickets {
-		if err := os.Remove(ticket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, e := range entries {
+		of, ours := initOfFile(e.Name())
+		if !ours || of != init || strings.HasPrefix(e.Name(), initPrefix) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

@@ -24,7 +24,7 @@ func TestPublishTicket(t *testing.T) {
 	must(t, publish(root, &specs.State{ID: "c1", Pid: init.PID}, allowAll))
 	must(t, PublishTicket(root, "c1", init, "/run/runc", f))
 
-	dir := filepath.Join(root, "c1")
+	dir := filepath.Join(root, containersDir, "c1")
 	filter, err := os.Stat(filepath.Join(dir, init.fileName()))
 	must(t, err)
 	path := filepath.Join(dir, init.ticketName("/run/runc"))
@@ -49,7 +49,7 @@ func TestPublishTicket(t *testing.T) {
 	}
 
 	must(t, Forget(root, "c1", init))
-	if left, err := os.ReadDir(root); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(filepath.Join(root, containersDir)); err != nil || len(left) > 0 {
 		t.Errorf("left are %v (%v)", left, err)
 	}
 }
@@ -70,9 +70,9 @@ func TestForgetTicketDraft(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			must(t, publish(root, &specs.State{ID: "c1", Pid: init.PID}, nil))
-			must(t, os.WriteFile(filepath.Join(root, "c1", "."+c.init.ticketName("/run/runc")), nil, 0o600))
+			must(t, os.WriteFile(filepath.Join(root, containersDir, "c1", "."+c.init.ticketName("/run/runc")), nil, 0o600))
 			must(t, c.forget())
-			if left, err := os.ReadDir(root); err != nil || len(left) > 0 {
+			if left, err := os.ReadDir(filepath.Join(root, containersDir)); err != nil || len(left) > 0 {
 				t.Errorf("left are %v (%v)", left, err)
 			}
 		})

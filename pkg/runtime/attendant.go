@@ -17,6 +17,7 @@ import (
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/trust"
 )
 
 // Names of annotations.
@@ -51,6 +52,9 @@ type order struct {
 // listen makes the socket on which the hook announces init.
 func listen(path string) (int, error) {
 	if err := os.MkdirAll(hook.DefaultRoot, 0o711); err != nil {
+		return -1, err
+	}
+	if err := trust.Path(hook.DefaultRoot); err != nil {
 		return -1, err
 	}
 	if err := os.Mkdir(attendantDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"seccomp-hook/pkg/trust"
 )
 
 // ConfigFile is the configuration that is read where the environment names no
@@ -52,6 +54,9 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 	switch {
 	case err == nil:
 		defer f.Close()
+		if err := trust.Path(path); err != nil {
+			return c, fmt.Errorf("runtime: configuration: %w", err)
+		}
 		version := versionOf(f, time.Now()) // before it is read
 		if err := toml.NewDecoder(f).DisallowUnknownFields().Decode(&c); err != nil {
 			var strict *toml.StrictMissingError

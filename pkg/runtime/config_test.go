@@ -71,12 +71,19 @@ func TestLoadConfig(t *testing.T) {
 		{"the environment decides", "real_runtime = \"crun\"\n", map[string]string{EnvRealRuntime: "runc"}, "runc", ""},
 		{"a key that is not known", "real_runtme = \"crun\"\n", nil, "", `unknown key "real_runtme"`},
 		{"not TOML", "real_runtime", nil, "", "configuration"},
+		{"others can write to it", "others", nil, "", "root alone must be able to write to it"},
 		{"the file that is named is not there", "", map[string]string{EnvConfig: "/nowhere"}, "", "/nowhere"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(dir, "config.toml")
 			if err := os.WriteFile(path, []byte(tc.text), 0o600); err != nil {
 				t.Fatal(err)
+			}
+			if tc.text == "others" {
+				if err := os.Chmod(path, 0o602); err != nil {
+					t.Fatal(err)
+				}
+				defer os.Remove(path)
 			}
 			c, err := LoadConfig(func(name string) string {
 				if value, ok := tc.env[name]; ok {

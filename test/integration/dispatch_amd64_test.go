@@ -218,7 +218,7 @@ func TestDispatchRuntime(t *testing.T) {
 		if !strings.Contains(state.Stdout, tt.annotation) {
 			t.Errorf("%s: the state is %s", tt.areas, state.Stdout)
 		}
-		must(t, os.RemoveAll(filepath.Join("/run/seccomp-hook", id)))
+		must(t, os.RemoveAll(filepath.Join(stateDir, id)))
 	}
 }
 

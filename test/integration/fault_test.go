@@ -595,7 +595,7 @@ func (s *stage) killInit() {
 // One whose front lives is of another start.
 func socketsOf(fronts ...int) (found []string) {
 	for _, front := range fronts {
-		path := filepath.Join(stateDir, "attendants", strconv.Itoa(front))
+		path := filepath.Join(filepath.Dir(stateDir), "attendants", strconv.Itoa(front))
 		if _, err := os.Lstat(path); err == nil && unix.Kill(front, 0) == unix.ESRCH {
 			found = append(found, path)
 		}

@@ -475,7 +475,7 @@ func TestHookBadInput(t *testing.T) {
 					t.Errorf("the error is %q, want one with %q", got.Stderr, c.want)
 				}
 				if id := h.ids[len(h.ids)-1]; c.name != "nothing can be published" {
-					if list, err := filepath.Glob(filepath.Join(h.root, id, "*")); err != nil || len(list) != 0 {
+					if list, err := filepath.Glob(filepath.Join(h.root, "containers", id, "*")); err != nil || len(list) != 0 {
 						t.Errorf("left behind: %q", list)
 					}
 				}

@@ -14,7 +14,7 @@ import (
 )
 
 // stateDir is where the product keeps a folder for each container.
-const stateDir = "/run/seccomp-hook"
+const stateDir = "/run/seccomp-hook/containers"
 
 // watchLeaks has the test fail, when it ends and after everything it
 // registered for its clean-up, if something of the bundle's containers is
@@ -140,8 +140,11 @@ func cgroupsOf(id string) []string {
 
 // runFiles returns what the product keeps of a container.
 func runFiles(id string) []string {
-	found, _ := filepath.Glob(filepath.Join(stateDir, id))
-	return found
+	path := filepath.Join(stateDir, id)
+	if _, err := os.Lstat(path); err != nil {
+		return nil
+	}
+	return []string{path}
 }
 
 // Eventually waits until a condition holds that no file descriptor tells of,

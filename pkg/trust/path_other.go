@@ -1,0 +1,6 @@
+//go:build !linux
+
+package trust
+
+// Path finds nothing wrong: containers are made on Linux alone.
+func Path(string) error { return nil }
