@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,16 +42,9 @@ func containers(cmd *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 	if err != nil || dir == "" {
 		dir = hook.DefaultRoot
 	}
-	entries, err := os.ReadDir(dir)
+	ids, err := hook.IDs(dir)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	var ids []string
-	for _, e := range entries {
-		if _, err := hook.State(dir, e.Name()); err == nil {
-			ids = append(ids, e.Name())
-		}
-	}
-	slices.Sort(ids)
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }

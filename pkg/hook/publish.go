@@ -165,6 +165,24 @@ func State(root, id string) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
+// IDs returns the ids, in order, of the containers of which a state is published.
+func IDs(root string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(rootOr(root), containersDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		if _, err := State(root, e.Name()); err == nil {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
+}
+
 // readOutcome returns what became of a container's program, nil where it has not
 // begun.
 func readOutcome(root, id string) (*install.Outcome, error) {
