@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"seccomp-hook/pkg/filter"
@@ -34,6 +35,9 @@ func (w *wrapper) exec() error {
 		defer w.dismiss()
 	}
 	c, err := w.findContainer()
+	if errors.Is(err, errNoContainer) {
+		return w.unknown(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -57,6 +61,21 @@ func (w *wrapper) exec() error {
 	}
 	at(StepFollow)
 	return w.follow(c, f)
+}
+
+// unknown says of a container that the real runtime does not know what that one
+// says, because engines know its words (runc, utils_linux.go, getContainer;
+// crun, status.c, libcrun_read_container_status). It must not be asked itself: a
+// container could have come under this id meanwhile.
+func (w *wrapper) unknown(err error) error {
+	switch w.kind {
+	case Runc:
+		return errors.New("exec failed: container does not exist")
+	case Crun:
+		return fmt.Errorf("error opening file `%s`: No such file or directory", filepath.Join(w.stateRoot(), w.ID, "status"))
+	default:
+		return err
+	}
 }
 
 // checkForeign lets a container alone whose filter is not from here. One whose

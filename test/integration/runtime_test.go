@@ -556,7 +556,21 @@ func TestRuntimeExecRefused(t *testing.T) {
 		})
 		t.Run("no such container", func(t *testing.T) {
 			c := sleeping(front)
-			refused(t, c.Command("exec", c.ID+"x", "/bin/echo", "in"), "does not exist")
+			native, ours := *c, *c
+			native.Runtime = plain
+			var results [2]Result
+			for i, c := range []*Container{&native, &ours} {
+				results[i] = c.Command("exec", c.ID+"x", "/bin/echo", "in")
+				// crun's own has a time only on a terminal, ours always.
+				_, text, _ := strings.Cut(withoutTime(results[i].Stderr), "level=error msg=")
+				if text == "" {
+					text = strconv.Quote(strings.TrimSpace(withoutTime(results[i].Stderr))) + "\n"
+				}
+				results[i].Stderr = text
+			}
+			if diff := cmp.Diff(results[0], results[1]); diff != "" || results[0].Code == 0 {
+				t.Errorf("(-plain +front)\n%s", diff)
+			}
 		})
 		t.Run("stopped", func(t *testing.T) {
 			c := sleeping(front)
@@ -666,6 +680,7 @@ func TestRuntimePassesOn(t *testing.T) {
 	eachFront(t, func(t *testing.T, plain, front Runtime) {
 		for _, args := range [][]string{
 			{"--version"}, {"list"}, {"state", "nobody"}, {"kill", "nobody", "TERM"}, {"delete", "nobody"}, {"start", "nobody"}, {"no-such-command"}, {"run"},
+			{"exec", "--help"}, {"create", "--help"}, {"delete", "--help"}, // under the real runtime's name
 		} {
 			t.Run(strings.Join(args, " "), func(t *testing.T) {
 				state := t.TempDir()
@@ -680,6 +695,33 @@ func TestRuntimePassesOn(t *testing.T) {
 				}
 			})
 		}
+	})
+}
+
+// TestRuntimePoststop: hooks of others see the annotations in the state, the one
+// that comes after the container's end too, and what was published of the
+// container goes when its run has ended, if not before that returns.
+func TestRuntimePoststop(t *testing.T) {
+	eachFront(t, func(t *testing.T, _, front Runtime) {
+		dir := t.TempDir()
+		hook, seen := filepath.Join(dir, "hook"), filepath.Join(dir, "seen")
+		must(t, os.WriteFile(hook, []byte("#!/bin/sh\ncat >"+seen+"\n"), 0o755))
+		b := NewBundle(t, denying(t), Args("/bin/true"), func(b *Bundle) {
+			b.Spec.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: hook}}}
+		})
+		b.Save()
+		c := b.NewContainer(front)
+		if r := c.Command("run", "--bundle", b.Dir, c.ID); r.Code != 0 {
+			t.Fatal(r)
+		}
+		text, err := os.ReadFile(seen)
+		must(t, err)
+		var state specs.State
+		must(t, json.Unmarshal(text, &state))
+		if state.Status != specs.StateStopped || state.Annotations["io.seccomp-hook.program.sha256"] == "" {
+			t.Errorf("poststop sees %s", text)
+		}
+		Eventually(t, "nothing published of the container", func() bool { return len(runFiles(c.ID)) == 0 })
 	})
 }
 
