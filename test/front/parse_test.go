@@ -3,13 +3,9 @@
 package front
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os/exec"
-	"path/filepath"
-	goruntime "runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -369,48 +365,14 @@ type invocation struct {
 }
 
 // parser is a process that understands command lines as the front does.
-type parser struct {
-	in  io.Writer
-	out *bufio.Reader
-}
+type parser struct{ conversation }
 
 // maxWords is more than the program of testdata takes.
 const maxWords = 500
 
 func newParser(t testing.TB) *parser {
 	t.Helper()
-	if goruntime.GOARCH != "amd64" && goruntime.GOARCH != "arm64" {
-		t.Skip("the front is for x86_64 and arm64")
-	}
-	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("no C compiler, and no front")
-	}
-	const source = "../../cmd/seccomp-runc"
-	program := filepath.Join(t.TempDir(), "parse")
-	build := exec.Command("gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-I", source,
-		"-o", program, "testdata/parse.c", filepath.Join(source, "arguments.c"))
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v\n%s", err, out)
-	}
-	cmd := exec.Command(program)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the front's parser: %v", err)
-		}
-	})
-	return &parser{in, bufio.NewReader(out)}
+	return &parser{converse(t, "parse", []string{"arguments.c"})}
 }
 
 // parse has a command line understood, without the program's name.
