@@ -36,6 +36,9 @@ func workspace(t *testing.T) string {
 	}
 	for name, text := range map[string]string{
 		"deny.json": denyProfile, "allow.json": allowProfile, "odd.json": oddProfile, "cut.json": `{"defaultAction":`,
+		"bounds.json": `{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["statx"],"action":"SCMP_ACT_ALLOW"},
+			{"names":["bpf"],"action":"SCMP_ACT_ALLOW","includes":{"caps":["CAP_BPF"]}},{"names":["acct"],"action":"SCMP_ACT_ALLOW","excludes":{"minKernel":"5.10"}}]}`,
+		"plain.json":   `{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["statx"],"action":"SCMP_ACT_ALLOW"}]}`,
 		"config.json":  `{"ociVersion":"1.2.0","process":{"capabilities":{"bounding":[]}},"linux":{"seccomp":` + denyProfile + `}}`,
 		"nothing.json": `{"ociVersion":"1.2.0"}`,
 		"deny.bpf":     raw(bpf.Program{bpf.Load(bpf.OffNr), bpf.Jump(bpf.JEQ, 39, 0, 1), bpf.Ret(bpf.Errno(3)), bpf.Ret(bpf.RetAllow)}),
@@ -69,6 +72,7 @@ func invoke(dir, stdin string, args ...string) (stdout, stderr string, code int)
 // stderr are empty here, they are empty.
 func TestRun(t *testing.T) {
 	dir := workspace(t)
+	const decided = `diff: decided for x86_64 with the default capabilities on Linux \d`
 	for _, c := range []struct {
 		args   string // split at spaces
 		stdin  string
@@ -116,7 +120,8 @@ func TestRun(t *testing.T) {
 		{args: "eval --filter @deny.bpf", stdin: "x86_64\t0\n" + strings.Repeat("9", 1<<16), code: 1, stdout: "^0x7fff0000\tALLOW\n$", stderr: `line 2: longer than 65536 bytes`},
 		{args: "eval --filter @deny.bpf", stdin: "vax\tread\n", code: 1, stderr: `line 1: unknown architecture "vax"`},
 		{args: "eval --filter @deny.bpf", stdin: "x86_64\t0x100000000\n", code: 1, stderr: `line 1: x86_64 has no call`},
-		{args: "eval --filter @deny.bpf", stdin: "x86_64\t0\t-1\n", code: 1, stderr: `line 1: argument 0: "-1" is not a number`},
+		{args: "eval --filter @args.bpf", stdin: "x86_64\t0\t-1\n", stdout: `ALLOW`},
+		{args: "eval --filter @deny.bpf", stdin: "x86_64\t0\t--1\n", code: 1, stderr: `line 1: argument 0: "--1" is not a number`},
 		{args: "eval --filter @deny.bpf", stdin: "x86_64\t0\t1\t2\t3\t4\t5\t6\t7\n", code: 1, stderr: `line 1: 9 fields`},
 		{args: "eval", code: 64, stderr: `--filter is missing`},
 		{args: "eval --filter @none.bpf", code: 1, stderr: `@/none.bpf: no such file`},
@@ -159,14 +164,31 @@ func TestRun(t *testing.T) {
 			`x86:read: KILL_THREAD: the profile does not list the architecture`, `x86_64:9999: ALLOW: default action`, `$`}, "\n")},
 		{args: "explain --arch x86_64 builtin:docker 9999", stdout: `^x86_64:9999: ERRNO\(38\): newer than every call that the profile names\n$`},
 		{args: "explain @deny.json", code: 64, stderr: `requires at least 2 arg`},
+		{args: "explain --arch x86_64,x86 @deny.json nothing waitpid read", code: 64, stdout: `^x86:waitpid: ALLOW: default action\nx86_64:read: `, stderr: `has no call "nothing"`},
 		{args: "explain @deny.json nothing", code: 64, stderr: `call "nothing": \S+ has no call "nothing"`},
 		{args: "explain @deny.json read(1", code: 64, stderr: `parenthesis is not closed`},
 		{args: "explain @deny.json read(x)", code: 64, stderr: `argument 0: "x" is not a number`},
 		{args: "explain @deny.json read(1,2,3,4,5,6,7)", code: 64, stderr: `7 arguments`},
 		{args: "explain @cut.json read", code: 1, stderr: `cut.json`},
 
-		{args: "diff --arch x86_64 @deny.json @config.json"},
-		{args: "diff --arch x86_64 @deny.json @allow.json", code: 1, stdout: `^x86_64:mmap\(0x28\): ERRNO\(1\), ALLOW\nx86_64:unshare: ERRNO\(7\), ERRNO\(8\)\n$`},
+		{args: "diff --arch x86_64 @deny.json @config.json", stderr: decided},
+		{args: "diff --arch x86_64 @deny.json @allow.json", code: 1, stdout: `^x86_64:mmap\(0x28\): ERRNO\(1\), ALLOW\nx86_64:unshare: ERRNO\(7\), ERRNO\(8\)\n$`, stderr: decided},
+		{args: "diff --arch x86_64 --direction @deny.json @config.json", stdout: `^equal\n$`, stderr: decided},
+		{args: "diff --arch x86_64 --direction @deny.json @allow.json", code: 1, stdout: `^loosened\n$`, stderr: decided},
+		{args: "diff --arch x86_64 --direction @allow.json @deny.json", stdout: `^tightened\n$`, stderr: decided},
+		{args: "diff --arch x86_64 --format json @deny.json @allow.json", code: 1, stdout: `(?s)^{\n  "version": 1,\n  "direction": "loosened".*"call": "mmap",.*"0x28"`, stderr: decided},
+		{args: "diff --arch x86_64 --format markdown @deny.json @allow.json", code: 1, stdout: `(?s)^\*\*loosened\*\*\n.*\| .unshare. \| x86_64 \| ERRNO\(7\) \| ERRNO\(8\) \| changed \|\n`, stderr: decided},
+		{args: "diff --arch x86_64 @bounds.json @plain.json", stderr: decided},
+		{args: "diff --arch x86_64 --all-targets @bounds.json @plain.json", code: 1, stdout: `^x86_64:acct: ALLOW, ERRNO\(1\) \(x86_64 without capabilities on Linux 5\.9; 2 of 4 targets\)\nx86_64:bpf: ALLOW, ERRNO\(1\) \(x86_64 with CAP_BPF.*; 2 of 4 targets\)\n$`, stderr: `decided for 4 targets`},
+		{args: "diff --arch x86_64 --kernel 5.10 @bounds.json @plain.json", stderr: `with the default capabilities on Linux 5\.10\n$`},
+		{args: "diff --arch x86_64 --kernel 5.9 @bounds.json @plain.json", code: 1, stdout: `^x86_64:acct: ALLOW, ERRNO\(1\)\n$`, stderr: `on Linux 5\.9\n$`},
+		{args: "diff --arch x86_64 --kernel-range 5.4-6.1 @bounds.json @plain.json", code: 1, stdout: `^x86_64:acct: ALLOW, ERRNO\(1\) \(.* on Linux 5\.4; 1 of 2 targets\)\n$`, stderr: `decided for 2 targets`},
+		{args: "diff --arch x86_64 --kernel-range 5.11-6.1 @bounds.json @plain.json", stderr: `on Linux 5\.11\n$`},
+		{args: "diff --kernel-range 6.1-5.4 @bounds.json @plain.json", code: 64, stderr: `must be FIRST-LAST`},
+		{args: "diff --kernel-range 6 @bounds.json @plain.json", code: 64, stderr: `--kernel-range`},
+		{args: "diff --kernel six @bounds.json @plain.json", code: 64, stderr: `--kernel: `},
+		{args: "diff --all-targets --caps all @bounds.json @plain.json", code: 64, stderr: `none of the others can be`},
+		{args: "diff --format xml @deny.json @allow.json", code: 64, stderr: `must be text, json or markdown`},
 		{args: "diff @deny.json", code: 64, stderr: `accepts 2 arg`},
 		{args: "diff @deny.json @none.json", code: 3, stderr: `no such file`},
 		{args: "diff @cut.json @deny.json", code: 3, stderr: `cut.json`},
@@ -187,8 +209,11 @@ func TestRun(t *testing.T) {
 		{args: "lint @cut.json @odd.json", code: 3, stdout: `unknown-syscall`, stderr: `cut.json`},
 		{args: "lint", code: 64, stderr: `requires at least 1 arg`},
 
-		{args: "verify --arch x86_64 @deny.json --against @config.json", stdout: `^equal \(.*s\)\n$`},
-		{args: "verify --arch x86_64 @deny.json --against @allow.json", code: 1, stdout: `^different: x86_64:\w+\(.*\): first \S+ \(rule \d\), second \S+.* \(.*s\)\n$`},
+		{args: "verify --arch x86_64 @deny.json --against @config.json", stdout: `^equal \(.*s\)\n$`, stderr: `verify: decided for x86_64 `},
+		{args: "verify --arch x86_64 @deny.json --against @allow.json", code: 1, stdout: `^different: x86_64:\w+\(.*\): first \S+ \(rule \d\), second \S+.* \(.*s\)\n$`, stderr: `verify: decided for x86_64 `},
+		{args: "verify --arch x86_64 @bounds.json --against @plain.json", stdout: `^equal `, stderr: `verify: decided for x86_64 `},
+		{args: "verify --arch x86_64 @bounds.json --against @plain.json --all-targets", code: 1, stdout: `^different: `, stderr: `verify: decided for x86_64 `},
+		{args: "verify @deny.json --program @deny.bpf --all-targets", code: 64, stderr: `none of the others can be`},
 		{args: "verify --arch x86_64 @deny.json --program @deny.bpf", code: 1, stdout: `^different: `},
 		{args: "verify @deny.json", code: 64, stderr: `program against`},
 		{args: "verify @deny.json --program @deny.bpf --against @deny.json", code: 64, stderr: `none of the others can be`},

@@ -16,7 +16,7 @@ import (
 const libseccomp = "libseccomp"
 
 func verifyCommand() *cobra.Command {
-	var t target
+	var s scope
 	var program, against string
 	cmd := &cobra.Command{
 		Use:   "verify [flags] PROFILE (--program FILE | --against PROFILE2 | --against libseccomp)",
@@ -24,33 +24,40 @@ func verifyCommand() *cobra.Command {
 		Long: `Decide, for every possible call, whether a program (in the raw format), another
 profile, or the program that libseccomp makes of the profile gives the same
 verdict as the profile. Prints "equal", or a call for which they differ, and the
-time that it took.
+time that it took. Two profiles are compared for the targets that are told on
+stderr; that flags or listeners differ is a warning.
 
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
 		RunE: comparison(func(cmd *cobra.Command, args []string) error {
-			r, err := t.request(args[0])
+			r, err := s.request(args[0])
 			if err != nil {
 				return err
 			}
+			kernels, err := s.kernels(nil)
+			if err != nil {
+				return err
+			}
+			r.Kernel = kernels[0]
 			begin := time.Now()
-			result, err := t.compare(cmd, r, program, against)
+			result, err := s.against(cmd, r, program, against)
 			if err != nil {
 				return err
 			}
 			return conclude(cmd, result, time.Since(begin))
 		}),
 	}
-	t.register(cmd)
+	s.register(cmd)
 	cmd.Flags().StringVar(&program, "program", "", "`FILE` with a program in the raw format")
 	cmd.Flags().StringVar(&against, "against", "", "another `PROFILE`, or libseccomp")
 	cmd.MarkFlagsMutuallyExclusive("program", "against")
 	cmd.MarkFlagsOneRequired("program", "against")
+	cmd.MarkFlagsMutuallyExclusive("program", "all-targets", "kernel-range")
 	return cmd
 }
 
-// compare compares a profile with a program, or with another profile.
-func (t *target) compare(cmd *cobra.Command, r filter.Request, program, against string) (verify.Result, error) {
+// against compares a profile with a program, or with another profile.
+func (s *scope) against(cmd *cobra.Command, r filter.Request, program, against string) (verify.Result, error) {
 	if against == libseccomp {
 		result, left, err := filter.CompareReference(r)
 		if len(left) > 0 {
@@ -69,15 +76,50 @@ func (t *target) compare(cmd *cobra.Command, r filter.Request, program, against 
 		}
 		return verify.Policy(policy, p)
 	}
-	other, err := t.request(against)
+	return s.profiles(cmd, r.Profile, against)
+}
+
+// profiles compares two profiles for each target, until they differ.
+func (s *scope) profiles(cmd *cobra.Command, first, second string) (verify.Result, error) {
+	a, err := s.load(first)
 	if err != nil {
 		return verify.Result{}, err
 	}
-	second, _, err := other.Policy()
+	b, err := s.load(second)
 	if err != nil {
 		return verify.Result{}, err
 	}
-	return verify.Policies(policy, second)
+	targets, err := s.targets(cmd, a, b)
+	if err != nil {
+		return verify.Result{}, err
+	}
+	all := verify.Result{Outcome: verify.Equal}
+	var besides []string // what is no part of the policies
+	for _, target := range targets {
+		p, err := a.Resolve(target)
+		if err != nil {
+			return verify.Result{}, fmt.Errorf("%s: %w", explain.Describe(target), err)
+		}
+		q, err := b.Resolve(target)
+		if err != nil {
+			return verify.Result{}, fmt.Errorf("%s: %w", explain.Describe(target), err)
+		}
+		result, err := verify.Policies(p, q)
+		if err != nil {
+			return verify.Result{}, err
+		}
+		if result.Outcome == verify.Different {
+			decided(cmd, explain.Describe(target))
+			return result, nil
+		}
+		if result.Outcome == verify.Undecided {
+			all = result
+		}
+		besides = explain.Attributes(a, b, p, q)
+	}
+	tell(cmd, besides)
+	decided(cmd, (&explain.Comparison{Targets: targets}).Scope())
+	return all, nil
 }
 
 // conclude prints the outcome of a proof and turns it into an exit code.

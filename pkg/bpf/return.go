@@ -1,6 +1,9 @@
 package bpf
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Return is the 32-bit value a filter returns: an action in the upper half,
 // data for it in the lower half (seccomp(2), <linux/seccomp.h>).
@@ -30,6 +33,13 @@ func (r Return) Action() Return { return r & ActionMask }
 
 // Data returns the action's data.
 func (r Return) Data() uint16 { return uint16(r & DataMask) }
+
+// Milder is positive where r allows more than s by the kernel's precedence of
+// actions (kernel/seccomp.c, ACTION_ONLY: signed numbers), negative where it
+// allows less, and 0 where both have the same action.
+func (r Return) Milder(s Return) int {
+	return cmp.Compare(int32(r.Action()), int32(s.Action()))
+}
 
 var actionNames = map[Return]string{
 	RetKillProcess: "KILL_PROCESS",

@@ -76,11 +76,24 @@ func parse(archName, name string, args []string) (bpf.Data, error) {
 	}
 	d.Nr = uint32(nr)
 	for i, text := range args {
-		if d.Args[i], err = strconv.ParseUint(strings.TrimSpace(text), 0, 64); err != nil {
+		if d.Args[i], err = argument(strings.TrimSpace(text), known && a.Bits == 32 && a.Name != "x32"); err != nil {
 			return d, fmt.Errorf("argument %d: %q is not a number of 64 bits", i, text)
 		}
 	}
 	return d, nil
+}
+
+// argument reads an argument. A negative number is what a C library passes for
+// it: all bits above are set, where the architecture has them.
+func argument(text string, narrow bool) (uint64, error) {
+	if !strings.HasPrefix(text, "-") {
+		return strconv.ParseUint(text, 0, 64)
+	}
+	n, err := strconv.ParseInt(text, 0, 64)
+	if narrow {
+		return uint64(uint32(n)), err
+	}
+	return uint64(n), err
 }
 
 // EndianOf returns the byte order that an AUDIT_ARCH_* token names
@@ -119,4 +132,18 @@ func archOf(token, nr uint32) *arch.Arch {
 		return x32
 	}
 	return a
+}
+
+// Arguments renders arguments as ParseCall reads them, without the zeros at the
+// end: "(0x28, 0x1)".
+func Arguments(args [6]uint64) string {
+	n := len(args)
+	for n > 0 && args[n-1] == 0 {
+		n--
+	}
+	texts := make([]string, n)
+	for i, v := range args[:n] {
+		texts[i] = fmt.Sprintf("%#x", v)
+	}
+	return "(" + strings.Join(texts, ", ") + ")"
 }

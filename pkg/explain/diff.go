@@ -1,15 +1,11 @@
 package explain
 
 import (
-	"fmt"
 	"iter"
-	"maps"
 	"math"
 	"reflect"
 	"slices"
-	"strings"
 
-	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/spec"
 	"seccomp-hook/pkg/verify"
@@ -23,14 +19,76 @@ type Difference struct {
 	Others bool
 	// First and Last are the ends of the run, both included.
 	First, Last uint32
-	// Call is one of the calls, and A and B its verdicts.
+	// Changes are how the verdicts differ: one for each pair of them that a call
+	// of the run has. There are none where the proof's budget did not suffice.
+	Changes []Change
+}
+
+// Change is a pair of verdicts, and a call that has them.
+type Change struct {
 	Call bpf.Data
 	A, B bpf.Return
 	// Args says that the verdict depends on arguments: Call's are an example.
 	Args bool
-	// Undecided says that the proof's budget did not suffice for this run.
-	// Call, A and B say nothing then.
-	Undecided bool
+}
+
+// Direction says whether a second policy allows more or less than a first one.
+type Direction uint8
+
+// The directions. Two of them together are the bits of both.
+const (
+	// Same: every call has the same verdict.
+	Same Direction = 0
+	// Changed: some call has another verdict with the same action, such as
+	// another errno, and none has another action.
+	Changed Direction = 1
+	// Tightened: some call has a sterner action, and none a milder one.
+	Tightened Direction = 2
+	// Loosened: some call has a milder action, and none a sterner one.
+	Loosened Direction = 4
+	// Both: some call has a sterner and some a milder action.
+	Both = Tightened | Loosened
+)
+
+func (d Direction) String() string {
+	switch {
+	case d&Both == Both:
+		return "both"
+	case d&Loosened != 0:
+		return "loosened"
+	case d&Tightened != 0:
+		return "tightened"
+	case d&Changed != 0:
+		return "changed"
+	}
+	return "equal"
+}
+
+// Direction returns the direction of one change, by the kernel's precedence of
+// actions.
+func (c Change) Direction() Direction {
+	switch m := c.B.Milder(c.A); {
+	case m > 0:
+		return Loosened
+	case m < 0:
+		return Tightened
+	case c.A != c.B:
+		return Changed
+	}
+	return Same
+}
+
+// DirectionOf returns the direction of all differences together, and whether it
+// is certain: false where one of them is undecided.
+func DirectionOf(list []Difference) (d Direction, certain bool) {
+	certain = true
+	for i := range list {
+		certain = certain && len(list[i].Changes) > 0
+		for _, c := range list[i].Changes {
+			d |= c.Direction()
+		}
+	}
+	return d, certain
 }
 
 // Diff returns where a and b differ: by token, a's order first, and by number.
@@ -54,14 +112,18 @@ func Diff(a, b *spec.Policy) ([]Difference, error) {
 		}
 	}
 	if a.Other != b.Other {
-		list = append(list, Difference{Others: true, Last: math.MaxUint32, A: a.Other, B: b.Other})
+		list = append(list, Difference{Others: true, Last: math.MaxUint32, Changes: []Change{{A: a.Other, B: b.Other}}})
 	}
 	return list, nil
 }
 
 // continues reports whether e goes on where d ends, with the same verdicts.
 func (d Difference) continues(e Difference) bool {
-	return d.Token == e.Token && d.Last+1 == e.First && !d.Args && !e.Args && !d.Undecided && !e.Undecided && d.A == e.A && d.B == e.B
+	if d.Token != e.Token || d.Last+1 != e.First || len(d.Changes) != 1 || len(e.Changes) != 1 {
+		return false
+	}
+	x, y := d.Changes[0], e.Changes[0]
+	return !x.Args && !y.Args && x.A == y.A && x.B == y.B
 }
 
 // tokensOf returns the tokens of both, a's order first.
@@ -116,29 +178,24 @@ func parts(a, b []spec.Range) iter.Seq[part] {
 // compare returns whether the two verdicts of a part differ for any arguments,
 // and how.
 func compare(token uint32, p part) (d Difference, differs bool, err error) {
-	d = Difference{Token: token, First: p.first, Last: p.last, Call: bpf.Data{Arch: token, Nr: p.first}}
-	var constantA, constantB bool
-	d.A, constantA = constant(p.a)
-	d.B, constantB = constant(p.b)
+	d = Difference{Token: token, First: p.first, Last: p.last}
+	call := bpf.Data{Arch: token, Nr: p.first}
+	a, constantA := constant(p.a)
+	b, constantB := constant(p.b)
 	if constantA && constantB {
-		return d, d.A != d.B, nil
+		d.Changes = []Change{{Call: call, A: a, B: b}}
+		return d, a != b, nil
 	}
 	if reflect.DeepEqual(p.a, p.b) {
 		return d, false, nil
 	}
-	result, err := verify.Policies(alone(token, p.a), alone(token, p.b))
-	if err != nil {
+	witnesses, outcome, err := verify.Differences(alone(token, p.a), alone(token, p.b))
+	if err != nil || outcome == verify.Equal {
 		return d, false, err
 	}
-	switch result.Outcome {
-	case verify.Equal:
-		return d, false, nil
-	case verify.Different:
-		d.Args = true
-		d.Call.Args = result.Witness.Call.Args
-		d.A, d.B = result.Witness.First.Return, result.Witness.Second.Return
-	default:
-		d.Undecided = true
+	for _, w := range witnesses {
+		call.Args = w.Call.Args
+		d.Changes = append(d.Changes, Change{Call: call, A: w.First.Return, B: w.Second.Return, Args: true})
 	}
 	return d, true, nil
 }
@@ -155,69 +212,4 @@ func constant(v *spec.Verdict) (bpf.Return, bool) {
 // alone is a policy that gives every call of a token one verdict.
 func alone(token uint32, v *spec.Verdict) *spec.Policy {
 	return &spec.Policy{Tokens: []spec.Token{{Audit: token, Ranges: []spec.Range{{First: 0, Last: math.MaxUint32, Verdict: *v}}}}}
-}
-
-// Lines returns the difference for people, one line for each call that has a
-// name and for each run of numbers that have none.
-func (d Difference) Lines() []string {
-	verdicts := fmt.Sprintf("%s, %s", d.A, d.B)
-	if d.Undecided {
-		verdicts = "undecided"
-	}
-	if d.Others {
-		return []string{"other architectures: " + verdicts}
-	}
-	var lines []string
-	line := func(first, last uint32) {
-		name := Name(d.Token, first)
-		if d.Args {
-			name += Arguments(d.Call.Args)
-		}
-		if last > first {
-			name += fmt.Sprintf(" to %#x", last)
-		}
-		lines = append(lines, name+": "+verdicts)
-	}
-	next := uint64(d.First)
-	for _, nr := range named(d) {
-		if uint64(nr) > next {
-			line(uint32(next), nr-1)
-		}
-		line(nr, nr)
-		next = uint64(nr) + 1
-	}
-	if next <= uint64(d.Last) {
-		line(uint32(next), d.Last)
-	}
-	return lines
-}
-
-// named returns the numbers in a run that are calls with a name, ascending.
-func named(d Difference) []uint32 {
-	set := map[uint32]bool{}
-	for _, a := range arch.All() {
-		if a.Audit != d.Token {
-			continue
-		}
-		for nr := range a.Calls() {
-			if d.First <= nr && nr <= d.Last {
-				set[nr] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(set))
-}
-
-// Arguments renders arguments as ParseCall reads them, without the zeros at the
-// end: "(0x28, 0x1)".
-func Arguments(args [6]uint64) string {
-	n := len(args)
-	for n > 0 && args[n-1] == 0 {
-		n--
-	}
-	texts := make([]string, n)
-	for i, v := range args[:n] {
-		texts[i] = fmt.Sprintf("%#x", v)
-	}
-	return "(" + strings.Join(texts, ", ") + ")"
 }

@@ -32,10 +32,11 @@ func Example() {
 		log.Fatal(err)
 	}
 	for _, d := range differences {
-		fmt.Println(d.Lines())
-		fmt.Println(explain.Why(after, profile, &d.Call, 0))
+		call := d.Changes[0].Call
+		fmt.Println(explain.Name(d.Token, d.First), d.Changes[0].A, d.Changes[0].B, d.Changes[0].Direction())
+		fmt.Println(explain.Why(after, profile, &call, 0))
 	}
 	// Output:
-	// [x86_64:keyctl: ALLOW, ERRNO(1)]
+	// x86_64:keyctl ALLOW ERRNO(1) tightened
 	// x86_64:keyctl: ERRNO(1): rule 0
 }

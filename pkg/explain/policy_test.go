@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +74,32 @@ func TestWhy(t *testing.T) {
 	}
 }
 
+// TestWhyReached: cases that no call meets are left out.
+func TestWhyReached(t *testing.T) {
+	policy, profile := resolve(t, `{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[
+		{"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":40,"op":"SCMP_CMP_NE"}]},
+		{"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":38,"op":"SCMP_CMP_NE"}]},
+		{"names":["prctl"],"action":"SCMP_ACT_ALLOW","args":[{"index":1,"value":0,"op":"SCMP_CMP_LT"}]},
+		{"names":["prctl"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":3,"op":"SCMP_CMP_EQ"}]},
+		{"names":["write"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":0,"op":"SCMP_CMP_GE"}]},
+		{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":1,"value":0,"op":"SCMP_CMP_LT"}]},
+		{"names":["statx"],"action":"SCMP_ACT_ALLOW"}]}`)
+	for name, want := range map[string]string{
+		"socket": "x86_64:socket: ALLOW: rules 0, 1 together",
+		"prctl":  "x86_64:prctl:\n  arg0 == 0x3: ALLOW: rule 3\n  otherwise: ERRNO(1): default action",
+		"write":  "x86_64:write: ALLOW: rule 4",
+		"read":   "x86_64:read: ERRNO(1): default action",
+	} {
+		d, given, err := ParseCall(name, x86_64(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Why(policy, profile, &d, given).String(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func sameLines(a, b string) bool {
 	count := map[string]int{}
 	for _, line := range strings.Split(a, "\n") {
@@ -89,12 +116,23 @@ func sameLines(a, b string) bool {
 	return true
 }
 
-func lines(list []Difference) []string {
-	all := []string{}
-	for _, d := range list {
-		all = append(all, d.Lines()...)
+// lines are what people see of the differences of two policies.
+func lines(t *testing.T, a, b *spec.Policy) []string {
+	t.Helper()
+	list, err := Diff(a, b)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return all
+	var text strings.Builder
+	c := Comparison{Targets: make([]spec.Target, 1)}
+	for _, e := range entries(a, b, list) {
+		e.Targets = []int{0}
+		c.Entries = append(c.Entries, e)
+	}
+	if err := c.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
 }
 
 func TestDiff(t *testing.T) {
@@ -103,14 +141,14 @@ func TestDiff(t *testing.T) {
 		name, a, b string
 		want       []string
 	}{
-		{"the same", deny, deny, []string{}},
+		{"the same", deny, deny, []string{""}},
 		{"one call", fmt.Sprintf(allow, `{"names":["read"],"action":"SCMP_ACT_LOG"}`), fmt.Sprintf(allow, `{"names":["write"],"action":"SCMP_ACT_LOG"}`),
 			[]string{"x86_64:read: LOG, ALLOW", "x86_64:write: ALLOW, LOG"}},
 		{"by an argument", fmt.Sprintf(allow, `{"names":["mmap"],"action":"SCMP_ACT_LOG","args":[{"index":0,"value":7,"op":"SCMP_CMP_EQ"}]}`), fmt.Sprintf(allow, ``),
 			[]string{"x86_64:mmap(0x7): LOG, ALLOW"}},
 		{"the same in other words",
 			fmt.Sprintf(allow, `{"names":["mmap"],"action":"SCMP_ACT_LOG","args":[{"index":0,"value":7,"op":"SCMP_CMP_GE"}]},{"names":["mmap"],"action":"SCMP_ACT_LOG","args":[{"index":0,"value":7,"op":"SCMP_CMP_LT"}]}`),
-			fmt.Sprintf(allow, `{"names":["mmap"],"action":"SCMP_ACT_LOG"}`), []string{}},
+			fmt.Sprintf(allow, `{"names":["mmap"],"action":"SCMP_ACT_LOG"}`), []string{""}},
 		{"other defaults", `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[]}`, `{"defaultAction":"SCMP_ACT_LOG","syscalls":[]}`, nil},
 	} {
 		a, _ := resolve(t, c.a)
@@ -123,16 +161,16 @@ func TestDiff(t *testing.T) {
 			if len(got) != 2 || got[0].First != 0 || got[0].Last != arch.X32Bit-1 || got[1].First != math.MaxUint32 {
 				t.Errorf("%s: %+v", c.name, got)
 			}
-			text := strings.Join(lines(got), "\n")
-			for _, line := range []string{"x86_64:read: ALLOW, LOG", "to 0x3fffffff: ALLOW, LOG", "x86_64:0xffffffff: ALLOW, LOG"} {
+			text := strings.Join(lines(t, a, b), "\n")
+			for _, line := range []string{"x86_64:{read,write,", "to 0x3fffffff: ALLOW, LOG", "x86_64:0xffffffff: ALLOW, LOG"} {
 				if !strings.Contains(text, line) {
 					t.Errorf("%s: no %q", c.name, line)
 				}
 			}
 			continue
 		}
-		if !reflect.DeepEqual(lines(got), c.want) {
-			t.Errorf("%s: %q, want %q", c.name, lines(got), c.want)
+		if got := lines(t, a, b); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 }
@@ -141,28 +179,84 @@ func TestDiffOfArchitectures(t *testing.T) {
 	const text = `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_LOG"}]}`
 	one, _ := resolve(t, text)
 	two, _ := resolve(t, text, "x86")
-	got, err := Diff(one, two)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text2 := strings.Join(lines(got), "\n")
-	for _, line := range []string{"x86:read: KILL_THREAD, LOG", "x86:write: KILL_THREAD, ALLOW"} {
-		if !strings.Contains(text2, line) {
-			t.Errorf("no %q in\n%.500s", line, text2)
+	three, _ := resolve(t, text, "x86", "x32")
+	for _, c := range []struct {
+		a, b *spec.Policy
+		want []string
+	}{
+		{one, two, []string{"architecture x86 added"}},
+		{two, one, []string{"architecture x86 removed"}},
+		{two, three, []string{"architecture x32 added"}},
+		{one, three, []string{"architecture x32 added", "architecture x86 added"}},
+		{two, two, []string{""}},
+	} {
+		if got := lines(t, c.a, c.b); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
-	if strings.Contains(text2, "x86_64") {
-		t.Errorf("x86_64 differs:\n%.500s", text2)
-	}
+}
+
+func TestDiffOfUnlisted(t *testing.T) {
+	one, _ := resolve(t, deny)
 	other := *one
 	other.Other = bpf.RetKillProcess
-	if got, err = Diff(one, &other); err != nil || !reflect.DeepEqual(lines(got), []string{"other architectures: KILL_THREAD, KILL_PROCESS"}) {
-		t.Errorf("%q, %v", lines(got), err)
+	list, err := Diff(one, &other)
+	if err != nil || len(list) != 1 || !list[0].Others || list[0].Changes[0].Direction() != Tightened {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// TestDiffByCall: a call is one line for each pair of verdicts, whatever it has
+// of architectures.
+func TestDiffByCall(t *testing.T) {
+	const text = `{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["statx"],"action":"SCMP_ACT_ALLOW"},{"names":["personality","prctl"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":%d,"op":"SCMP_CMP_EQ"}]}]}`
+	one, _ := resolve(t, fmt.Sprintf(text, 1), "x86", "x32")
+	two, _ := resolve(t, fmt.Sprintf(text, 2), "x86", "x32")
+	want := map[string]bool{
+		"x86_64,x32,x86:personality(0x1): ALLOW, ERRNO(1)": true, "x86_64,x32,x86:personality(0x2): ERRNO(1), ALLOW": true,
+		"x86_64,x32,x86:prctl(0x1): ALLOW, ERRNO(1)": true, "x86_64,x32,x86:prctl(0x2): ERRNO(1), ALLOW": true,
+	}
+	got := lines(t, one, two)
+	for _, line := range got {
+		if !want[line] {
+			t.Errorf("%q", line)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestDirection(t *testing.T) {
+	rule := func(errno int, name string) string {
+		return `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["` + name + `"],"action":"SCMP_ACT_ERRNO","errnoRet":` + fmt.Sprint(errno) + `}]}`
+	}
+	for _, c := range []struct {
+		a, b string
+		want Direction
+		word string
+	}{
+		{rule(1, "read"), rule(1, "read"), Same, "equal"},
+		{rule(1, "read"), rule(2, "read"), Changed, "changed"},
+		{rule(1, "read"), rule(1, "no"), Loosened, "loosened"},
+		{rule(1, "no"), rule(1, "read"), Tightened, "tightened"},
+		{rule(1, "read"), rule(1, "write"), Both, "both"},
+		{rule(1, `read","write`), rule(2, "read"), Loosened | Changed, "loosened"},
+	} {
+		a, _ := resolve(t, c.a)
+		b, _ := resolve(t, c.b)
+		list, err := Diff(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, certain := DirectionOf(list); got != c.want || got.String() != c.word || !certain {
+			t.Errorf("%s to %s: %v, %v, want %s", c.a, c.b, got, certain, c.word)
+		}
 	}
 }
 
 // TestDiffIsComplete: outside the differences two random policies agree on
-// random calls, and each difference's example shows one.
+// random calls, within them each pair of verdicts is listed, and each difference's example shows one.
 func TestDiffIsComplete(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 0))
@@ -172,21 +266,24 @@ func TestDiffIsComplete(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, d := range list {
-			if d.Undecided {
+			if len(d.Changes) == 0 {
 				t.Fatalf("seed %d: undecided: %+v", seed, d)
 			}
-			if x, y := a.Evaluate(&d.Call), b.Evaluate(&d.Call); x != d.A || y != d.B || x == y {
-				t.Errorf("seed %d: %+v gets %s and %s", seed, d, x, y)
+			for _, c := range d.Changes {
+				if x, y := a.Evaluate(&c.Call), b.Evaluate(&c.Call); x != c.A || y != c.B || x == y {
+					t.Errorf("seed %d: %+v gets %s and %s", seed, c, x, y)
+				}
 			}
 		}
 		for range 200 {
 			call := bpf.Data{Arch: auditX86_64, Nr: r.Uint32N(12), Args: [6]uint64{r.Uint64N(4), r.Uint64N(4)}}
-			differ := a.Evaluate(&call) != b.Evaluate(&call)
+			x, y := a.Evaluate(&call), b.Evaluate(&call)
 			listed := false
 			for _, d := range list {
-				listed = listed || d.First <= call.Nr && call.Nr <= d.Last
+				listed = listed || d.First <= call.Nr && call.Nr <= d.Last &&
+					slices.ContainsFunc(d.Changes, func(c Change) bool { return c.A == x && c.B == y })
 			}
-			if differ && !listed {
+			if x != y && !listed {
 				t.Errorf("seed %d: %+v is not in %+v", seed, call, list)
 			}
 		}

@@ -2,11 +2,13 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/spec"
+	"seccomp-hook/pkg/verify"
 )
 
 // Answer says what calls get, and why.
@@ -61,16 +63,77 @@ func Why(policy *spec.Policy, p *spec.Profile, call *bpf.Data, given int) Answer
 		a.Cases = []Case{{Return: r, Reason: reason(policy, p, call, r, rule)}}
 		return a
 	}
-	for i := range verdict.Rules {
+	for _, i := range reached(verdict) {
+		if i == len(verdict.Rules) {
+			a.Cases = append(a.Cases, Case{"", verdict.Default, reason(policy, p, call, verdict.Default, nil)})
+			break
+		}
 		rule := &verdict.Rules[i]
 		a.Cases = append(a.Cases, Case{conditions(rule, call), rule.Return, reason(policy, p, call, rule.Return, rule)})
-		if len(rule.Conditions) == 0 {
-			return a // no later rule is ever asked
-		}
 	}
-	a.Cases = append(a.Cases, Case{"", verdict.Default, reason(policy, p, call, verdict.Default, nil)})
+	a.Cases = together(a.Cases)
 	return a
 }
+
+// together makes one case of several rules that leave nothing over and have one
+// return value.
+func together(cases []Case) []Case {
+	if len(cases) < 2 || cases[len(cases)-1].Condition == "" {
+		return cases
+	}
+	var reasons []string
+	for _, c := range cases {
+		if c.Return != cases[0].Return {
+			return cases
+		}
+		if number := strings.TrimPrefix(c.Reason, "rule "); !slices.Contains(reasons, number) {
+			reasons = append(reasons, number)
+		}
+	}
+	reason := "rules " + strings.Join(reasons, ", ") + " together"
+	if len(reasons) == 1 {
+		reason = "rule " + reasons[0]
+	}
+	return []Case{{Return: cases[0].Return, Reason: reason}}
+}
+
+// reached returns the rules that decide about some arguments, by their index in
+// a verdict, and at the end len(v.Rules) where the default does. That is proved:
+// what could not be counts as reached.
+func reached(v *spec.Verdict) []int {
+	if _, plain := constant(v); plain {
+		return []int{0} // no later rule is ever asked
+	}
+	// Each rule, and the default, gets a value of its own: those that occur are
+	// of the rules that decide something.
+	marked := spec.Verdict{Rules: slices.Clone(v.Rules), Default: bpf.Errno(uint16(len(v.Rules)))}
+	for i := range marked.Rules {
+		marked.Rules[i].Return = bpf.Errno(uint16(i))
+	}
+	all := func() []int {
+		list := make([]int, len(v.Rules)+1)
+		for i := range list {
+			list[i] = i
+		}
+		return list
+	}
+	if len(v.Rules) > maxCases {
+		return all()
+	}
+	witnesses, outcome, err := verify.Differences(alone(0, &marked), alone(0, &spec.Verdict{Default: bpf.RetAllow}))
+	if err != nil || outcome != verify.Different {
+		return all()
+	}
+	var list []int
+	for _, w := range witnesses {
+		list = append(list, int(w.First.Return.Data()))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// maxCases is how many cases a call may have to be looked at for idle ones.
+const maxCases = 1000
 
 // lookup returns what a policy says of a call's number.
 func lookup(p *spec.Policy, call *bpf.Data) (*spec.Verdict, bool) {

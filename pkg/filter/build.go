@@ -211,35 +211,9 @@ func statistics(policy *spec.Policy, tables []*precompute.Table, version spec.Ke
 	}
 	var list []precompute.Statistics
 	for i, table := range tables {
-		for _, a := range archsOfToken(&policy.Tokens[i], policy.Other) {
+		for _, a := range policy.Tokens[i].Architectures(policy.Other) {
 			list = append(list, precompute.Count(a, kernel, table))
 		}
 	}
 	return list, nil
-}
-
-// archsOfToken returns the architectures that a policy means by a token, whose
-// calls of unlisted architectures get other.
-func archsOfToken(t *spec.Token, other bpf.Return) []*arch.Arch {
-	var archs []*arch.Arch
-	for _, a := range arch.All() {
-		if a.Audit == t.Audit && (a.NumberBase != arch.X32Bit || hasX32(t, other)) {
-			archs = append(archs, a)
-		}
-	}
-	return archs
-}
-
-// hasX32 reports whether the token of x86_64 has x32 too. If it has not, all
-// numbers that can be x32's get what a call of an unlisted architecture gets.
-func hasX32(t *spec.Token, other bpf.Return) bool {
-	for _, r := range t.Ranges {
-		if r.Last < arch.X32Bit || r.First >= 2*arch.X32Bit {
-			continue
-		}
-		if len(r.Verdict.Rules) > 0 || r.Verdict.Default != other {
-			return true
-		}
-	}
-	return false
 }

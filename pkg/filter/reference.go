@@ -77,7 +77,7 @@ func namesOf(p *spec.Profile) []string {
 func archsOf(p *spec.Policy) []*arch.Arch {
 	var archs []*arch.Arch
 	for i := range p.Tokens {
-		archs = append(archs, archsOfToken(&p.Tokens[i], p.Other)...)
+		archs = append(archs, p.Tokens[i].Architectures(p.Other)...)
 	}
 	return archs
 }

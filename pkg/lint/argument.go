@@ -97,14 +97,14 @@ func (c *checker) truncations() {
 				}
 				short := lowWord(&in.verdict, arg)
 				for _, w := range c.differences(&in.verdict, short) {
-					if milder(w.First.Return, w.Second.Return) <= 0 {
+					if w.First.Return.Milder(w.Second.Return) <= 0 {
 						continue
 					}
 					args := w.Call.Args
 					args[arg] &= math.MaxUint32
 					got, rule := in.verdict.Decide(&args)
 					origin := conditional(w.First.Rule, rule)
-					if origin < 0 || milder(w.First.Return, got) <= 0 {
+					if origin < 0 || w.First.Return.Milder(got) <= 0 {
 						continue
 					}
 					c.report("truncated-argument", origin, c.conditionOn(origin, arg), []string{call.Name()}, c.whereWide(in),
@@ -159,7 +159,7 @@ func (c *checker) signs() {
 					}
 					extended := a.Value | math.MaxUint32<<32
 					for _, w := range c.differences(given(&in.verdict, a.Index, a.Value), given(&in.verdict, a.Index, extended)) {
-						if milder(w.First.Return, w.Second.Return) <= 0 {
+						if w.First.Return.Milder(w.Second.Return) <= 0 {
 							continue
 						}
 						c.report("sign-extension", u.Origin, argPath(u.Origin, k), []string{call.Name()}, c.whereWide(in),

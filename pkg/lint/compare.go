@@ -80,20 +80,6 @@ func (c *checker) differences(a, b *spec.Verdict) []verify.Witness {
 	return list
 }
 
-// milder compares two return values by the kernel's precedence of actions
-// (kernel/seccomp.c, ACTION_ONLY: as signed numbers): positive where a is the
-// milder one, 0 where they have the same action.
-func milder(a, b bpf.Return) int {
-	x, y := int32(a.Action()), int32(b.Action())
-	switch {
-	case x > y:
-		return 1
-	case x < y:
-		return -1
-	}
-	return 0
-}
-
 // permits reports whether a call with that return value is made.
 func permits(r bpf.Return) bool {
 	return r.Action() == bpf.RetAllow || r.Action() == bpf.RetLog

@@ -68,7 +68,7 @@ func (c *checker) restricting(call arch.Call, p place, conditions bool) (rule in
 		}
 		// Where the default action denies, a call that is allowed by name
 		// beside one that is denied by name is meant to be.
-		denies := permits(c.profile.Default) && milder(u.Rule.Return, bpf.RetErrno) <= 0 && u.Rule.Return != bpf.Errno(38)
+		denies := permits(c.profile.Default) && u.Rule.Return.Milder(bpf.RetErrno) <= 0 && u.Rule.Return != bpf.Errno(38)
 		switch {
 		case c.opened[naming{u.Origin, call}]:
 		case closed(v) && denies, !closed(v) && conditions && len(u.Rule.Args) > 0:

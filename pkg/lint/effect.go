@@ -155,7 +155,7 @@ func (c *checker) classify(n naming, in *circumstance) (id, message string) {
 		if _, plain := constant(v); !plain || len(rule.Args) > 0 {
 			call = example(n.call, &w.Call.Args, 1)
 		}
-		if milder(got, rule.Return) > 0 && !permits(rule.Return) {
+		if got.Milder(rule.Return) > 0 && !permits(rule.Return) {
 			return "void-deny", fmt.Sprintf("it is not denied: %s gets %v by %s", call, got, by)
 		}
 		return "overruled", fmt.Sprintf("it does not get %v: %s gets %v by %s", rule.Return, call, got, by)
@@ -174,7 +174,7 @@ func mildest(list []verify.Witness) (verify.Witness, bool) {
 	if len(list) == 0 {
 		return verify.Witness{}, false
 	}
-	return slices.MaxFunc(list, func(a, b verify.Witness) int { return milder(a.First.Return, b.First.Return) }), true
+	return slices.MaxFunc(list, func(a, b verify.Witness) int { return a.First.Return.Milder(b.First.Return) }), true
 }
 
 // throughAnother reports whether a rule decides about a call because it names one

@@ -23,7 +23,7 @@ func (c *checker) written() {
 	for i := range p.Syscalls {
 		s := &p.Syscalls[i]
 		notifies = notifies || s.Return == bpf.RetUserNotif
-		permitted = permitted || len(s.Names) > 0 && milder(s.Return, bpf.RetErrno) > 0
+		permitted = permitted || len(s.Names) > 0 && s.Return.Milder(bpf.RetErrno) > 0
 		if len(s.Names) == 0 {
 			c.report("empty-rule", i, rulePath(i), nil, "", "there are no names")
 		}

@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 
+	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
 )
 
@@ -156,4 +157,30 @@ func (t *Token) Lookup(nr uint32) *Verdict {
 		}
 	}
 	return &t.Ranges[low].Verdict
+}
+
+// Architectures returns the architectures that a policy means by a token, whose
+// calls of unlisted architectures get other.
+func (t *Token) Architectures(other bpf.Return) []*arch.Arch {
+	var archs []*arch.Arch
+	for _, a := range arch.All() {
+		if a.Audit == t.Audit && (a.NumberBase != arch.X32Bit || t.hasX32(other)) {
+			archs = append(archs, a)
+		}
+	}
+	return archs
+}
+
+// hasX32 reports whether the token of x86_64 has x32 too. If it has not, all
+// numbers that can be x32's get what a call of an unlisted architecture gets.
+func (t *Token) hasX32(other bpf.Return) bool {
+	for _, r := range t.Ranges {
+		if r.Last < arch.X32Bit || r.First >= 2*arch.X32Bit {
+			continue
+		}
+		if len(r.Verdict.Rules) > 0 || r.Verdict.Default != other {
+			return true
+		}
+	}
+	return false
 }

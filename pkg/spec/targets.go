@@ -41,6 +41,18 @@ func Targets(native *arch.Arch, archs []*arch.Arch, profiles ...*Profile) (targe
 	return targets, all
 }
 
+// Kernels returns the versions from low to high that profiles tell apart: low,
+// and each minKernel above it.
+func Kernels(low, high KernelVersion, profiles ...*Profile) []KernelVersion {
+	list := []KernelVersion{low}
+	for _, v := range thresholds(profiles) {
+		if v.Compare(low) > 0 && v.Compare(high) <= 0 {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
 // activity is the native architecture and which rules count for a target.
 func activity(t *Target, profiles []*Profile) string {
 	key := []byte(t.Native.Name)
@@ -146,8 +158,8 @@ func byDockerName(name string) []*arch.Arch {
 	return list
 }
 
-// kernels returns a version below every minKernel, and each of these.
-func kernels(profiles []*Profile) []KernelVersion {
+// thresholds returns every minKernel, the oldest first.
+func thresholds(profiles []*Profile) []KernelVersion {
 	set := map[KernelVersion]bool{}
 	for _, p := range profiles {
 		for i := range p.Syscalls {
@@ -158,7 +170,12 @@ func kernels(profiles []*Profile) []KernelVersion {
 			}
 		}
 	}
-	list := slices.SortedFunc(maps.Keys(set), KernelVersion.Compare)
+	return slices.SortedFunc(maps.Keys(set), KernelVersion.Compare)
+}
+
+// kernels returns each minKernel, the newest first, and a version below them.
+func kernels(profiles []*Profile) []KernelVersion {
+	list := thresholds(profiles)
 	slices.Reverse(list)
 	if len(list) == 0 {
 		return []KernelVersion{newest}

@@ -8,6 +8,24 @@ import (
 	"seccomp-hook/pkg/spec"
 )
 
+func TestKernels(t *testing.T) {
+	p, err := spec.Parse([]byte(`{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+		{"names": ["read"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "5.10"}},
+		{"names": ["read"], "action": "SCMP_ACT_ALLOW", "excludes": {"minKernel": "4.8"}}]}`), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ low, high, want string }{
+		{"4.0", "6.0", "[4.0 4.8 5.10]"}, {"4.8", "5.9", "[4.8]"}, {"4.9", "5.10", "[4.9 5.10]"}, {"6.0", "6.0", "[6.0]"},
+	} {
+		low, err1 := spec.ParseKernelVersion(test.low)
+		high, err2 := spec.ParseKernelVersion(test.high)
+		if got := fmt.Sprint(spec.Kernels(low, high, p)); got != test.want || err1 != nil || err2 != nil {
+			t.Errorf("%s to %s: %s, want %s", test.low, test.high, got, test.want)
+		}
+	}
+}
+
 // TestTargets: which targets a profile tells apart.
 func TestTargets(t *testing.T) {
 	rule := func(name, filters string) string {
