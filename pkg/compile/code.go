@@ -17,6 +17,9 @@ type step struct {
 	op              uint16
 	k               uint32
 	then, otherwise ref
+	// apart says that a test begins a rule of a list, and is made whatever the
+	// rules before it have found (code.rules).
+	apart bool
 }
 
 // code is a program before layout: a graph of steps without cycles. Equal

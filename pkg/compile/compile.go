@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
 
 	"seccomp-hook/pkg/bpf"
@@ -10,7 +11,7 @@ import (
 // Version names this compiler's output: it changes whenever the same policy
 // may give another program, so that stored programs are not taken for ones
 // that this compiler would make.
-const Version = "1"
+const Version = "2"
 
 // Options say what to optimise for. The zero value is the default.
 type Options struct {
@@ -90,7 +91,18 @@ func Compile(policy *spec.Policy, o Options) (bpf.Program, error) {
 	if err := check(policy); err != nil {
 		return nil, err
 	}
-	p, err := newBuilder(policy, o).build()
+	program, err := try(policy, o, false)
+	var tooLarge *TooLargeError
+	if errors.As(err, &tooLarge) {
+		return try(policy, o, true)
+	}
+	return program, err
+}
+
+// try is Compile with bounded work for each call or, where thorough is set, with
+// all that is ever done to make a program short.
+func try(policy *spec.Policy, o Options, thorough bool) (bpf.Program, error) {
+	p, err := newBuilder(policy, o, thorough).build()
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func threadJumps(p steps) (steps, bool) {
 				at = next.then
 			case next.branches():
 				holds, known := ahead.test(next)
-				if !known {
+				if !known || next.apart {
 					return passed
 				}
 				tested = true

@@ -18,13 +18,15 @@ type builder struct {
 	goal    balance
 	weights *Weights
 	bases   []base
+	// thorough says to spare no work: the program has been too large.
+	thorough bool
 }
 
-func newBuilder(p *spec.Policy, o Options) *builder {
+func newBuilder(p *spec.Policy, o Options, thorough bool) *builder {
 	c, goal := newCode(), balances[o.Optimize]
 	tree := &search{code: c, perTest: goal.perInstruction}
 	return &builder{
-		policy: p, code: c, goal: goal, weights: o.Weights,
+		policy: p, code: c, goal: goal, weights: o.Weights, thorough: thorough,
 		search: tree, heirs: &search{code: c, perTest: goal.perInstruction},
 		planner: &planner{
 			diagrams: newDiagrams(), code: c, search: tree, endian: p.Endian, goal: goal,
@@ -77,6 +79,7 @@ type verdict struct {
 // read returns the policy's verdicts, by token and range.
 func (b *builder) read() ([][]verdict, error) {
 	r := newReader(b.planner.diagrams)
+	r.thorough = b.thorough
 	verdicts := make([][]verdict, len(b.policy.Tokens))
 	for i := range verdicts {
 		ranges := b.policy.Tokens[i].Ranges
@@ -90,7 +93,7 @@ func (b *builder) read() ([][]verdict, error) {
 			if n := max(length(&ranges[j].Verdict), len(b.code.steps)); n > maxSteps {
 				return nil, &TooLargeError{Instructions: n}
 			}
-			verdicts[i][j] = verdict{noFunction, b.code.rules(b.policy.Endian, &ranges[j].Verdict)}
+			verdicts[i][j] = verdict{noFunction, b.code.rules(b.policy.Endian, &ranges[j].Verdict, !b.thorough)}
 		}
 	}
 	return verdicts, nil
@@ -123,7 +126,7 @@ func (b *builder) plan(verdicts [][]verdict, weights []weighing) {
 			continue
 		}
 		if q := (plan{cost: n * instruction / 2, size: n}); b.goal.price(q, shares[f]) < b.goal.price(made, shares[f]) {
-			q.root = b.code.rules(b.policy.Endian, rules[f])
+			q.root = b.code.rules(b.policy.Endian, rules[f], false)
 			b.planner.plans[f] = q
 		}
 	}

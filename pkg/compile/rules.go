@@ -100,12 +100,19 @@ type reader struct {
 	known    map[string]function
 	key      []byte
 	work     int
+	limit    int // of work, for the verdict that is read
+	thorough bool
 }
 
-// maxWork bounds the comparisons that are looked at for one policy. Rules that
-// exceed it, for which a diagram may well be exponential, are compiled one
-// after another instead.
-const maxWork = 200_000
+// maxWork bounds the comparisons that are looked at for one policy, and
+// workOfOne and workOfEach those for one call: so many, and so many more for each
+// comparison in its rules. Rules that exceed it, for which a diagram may well be
+// exponential, are compiled one after another instead.
+const (
+	maxWork    = 200_000
+	workOfOne  = 2000
+	workOfEach = 32
+)
 
 // maxConditions bounds the conditions of one rule in a diagram. Those of a
 // profile have six at most: one for each argument.
@@ -125,6 +132,7 @@ func (r *reader) verdict(v *spec.Verdict) (function, error) {
 	if first := &v.Rules[0]; len(first.Conditions) == 0 {
 		return r.diagrams.result(first.Return), nil
 	}
+	r.limit = r.work + workOfOne
 	terms := make([]term, 0, len(v.Rules))
 	seen := make(map[string]bool)
 	for i := range v.Rules {
@@ -141,10 +149,14 @@ func (r *reader) verdict(v *spec.Verdict) (function, error) {
 		if !seen[string(key)] {
 			seen[string(key)] = true
 			terms = append(terms, t)
+			r.limit += workOfEach * len(t.comparisons)
 		}
 		if len(t.comparisons) == 0 {
 			break
 		}
+	}
+	if r.limit = min(r.limit, maxWork); r.thorough {
+		r.limit = maxWork
 	}
 	return r.read(terms, v.Default)
 }
@@ -225,7 +237,7 @@ func (r *reader) remember(terms []term, otherwise bpf.Return, bit int8, read fun
 	if f, ok := r.known[string(key)]; ok {
 		return f, nil
 	}
-	if r.work > maxWork {
+	if r.work > r.limit {
 		return 0, errTooMuchWork
 	}
 	name := string(key)
@@ -296,7 +308,7 @@ func (r *reader) readWord(terms []term, otherwise bpf.Return, l level) (function
 				break
 			}
 		}
-		if r.work += len(live); r.work > maxWork {
+		if r.work += len(live); r.work > r.limit {
 			return 0, errTooMuchWork
 		}
 		to, err := r.read(left, otherwise)

@@ -37,6 +37,7 @@ func (o Outcome) String() string {
 type Result struct {
 	Outcome Outcome
 	Witness *Witness // where they differ; nil unless Outcome is Different
+	At      *Calls   // where the budget ran out, if that can be told; nil unless Outcome is Undecided
 	Effort  Effort
 }
 
@@ -47,10 +48,14 @@ type Effort struct {
 	Steps int // recursion steps on them
 }
 
-// String is one line: "equal", "undecided", or "different: " and the witness.
+// String is one line: "equal", "undecided", with the calls that it is about where
+// they are known, or "different: " and the witness.
 func (r Result) String() string {
 	if r.Witness != nil {
 		return r.Outcome.String() + ": " + r.Witness.String()
+	}
+	if r.At != nil {
+		return r.Outcome.String() + " for " + r.At.String()
 	}
 	return r.Outcome.String()
 }

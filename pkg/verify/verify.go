@@ -70,26 +70,43 @@ func (budget Budget) compare(first, second side) (Result, error) {
 	if budget.Steps <= 0 {
 		budget.Steps = DefaultBudget.Steps
 	}
-	// Which order of the bits suits the two sides is not known before, and the
-	// wrong one can take the whole budget. So both are tried with a small part
-	// of it before either gets more.
+	// Diagrams do for nearly all filters, a walk for lists of rules that no
+	// diagram can hold. Neither that nor which order of the bits suits the two
+	// sides is known before, and the wrong way can take the whole budget. So all
+	// are tried with a small part of it before any gets more.
 	var total Effort
+	var at *Calls
 	d := forests.Get().(*forest)
 	defer d.release()
-	for _, share := range []int{4, 1} {
-		for _, o := range []*order{wordwise, bitwise} {
-			d.reset(Budget{budget.Nodes / share, budget.Steps / share})
-			r, err := d.attempt(first, second, o)
-			total.Nodes = max(total.Nodes, r.Effort.Nodes)
-			total.Steps += r.Effort.Steps
-			if err != nil || r.Outcome != Undecided {
-				r.Effort = total
-				return r, err
-			}
+	for _, try := range []struct {
+		order                  *order // nil: a walk
+		nodesShare, stepsShare int
+	}{
+		{wordwise, 64, 256}, {nil, 0, 16 * stepsOfWalk},
+		{wordwise, 4, 4}, {bitwise, 4, 4}, {nil, 0, stepsOfWalk},
+		{wordwise, 1, 1}, {bitwise, 1, 1},
+	} {
+		var r Result
+		var err error
+		if try.order == nil {
+			r = walks(first, second, budget.Steps/try.stepsShare)
+			at = r.At
+		} else {
+			d.reset(Budget{budget.Nodes / try.nodesShare, budget.Steps / try.stepsShare})
+			r, err = d.attempt(first, second, try.order)
+		}
+		total.Nodes = max(total.Nodes, r.Effort.Nodes)
+		total.Steps += r.Effort.Steps
+		if err != nil || r.Outcome != Undecided {
+			r.Effort = total
+			return r, err
 		}
 	}
-	return Result{Outcome: Undecided, Effort: total}, nil
+	return Result{Outcome: Undecided, At: at, Effort: total}, nil
 }
+
+// stepsOfWalk is how many steps on diagrams cost as much as one of a walk.
+const stepsOfWalk = 100
 
 // attempt is compare within the forest's budget, with the bits in order o.
 func (d *forest) attempt(first, second side, o *order) (Result, error) {
