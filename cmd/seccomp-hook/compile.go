@@ -96,7 +96,7 @@ var formats = map[string]func(io.Writer, *filter.Filter) error{
 func writeRaw(w io.Writer, f *filter.Filter) error {
 	b, err := f.Program.MarshalBinary()
 	if err == nil {
-		_, err = w.Write(b)
+		_, err = raw(w).Write(b)
 	}
 	return err
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"seccomp-hook/pkg/printable"
 )
 
 // Exit codes, as docs/cli.md and --help have them.
@@ -67,6 +69,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(&began)
 	root.SetArgs(args)
 	root.SetIn(stdin)
+	// What others have written is in the output and in the errors.
+	out, errs := printable.NewWriter(stdout), printable.NewWriter(stderr)
+	defer out.Close()
+	defer errs.Close()
+	stdout, stderr = out, errs
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(context.Background())
@@ -86,6 +93,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return code
+}
+
+// raw returns where a command writes what is no text.
+func raw(out io.Writer) io.Writer {
+	if text, is := out.(*printable.Writer); is {
+		return text.Raw()
+	}
+	return out
 }
 
 // extra are commands that only some builds have.

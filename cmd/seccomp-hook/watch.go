@@ -150,7 +150,7 @@ func (w *watching) wait(ctx context.Context, out io.Writer, watcher *watch.Watch
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	live := isTerminal(out) && !w.json && lines == nil
+	live := isTerminal(raw(out)) && !w.json && lines == nil
 	for {
 		select {
 		case <-ctx.Done():
@@ -173,7 +173,7 @@ func (w *watching) wait(ctx context.Context, out io.Writer, watcher *watch.Watch
 				return err
 			}
 			const home = "\x1b[H\x1b[2J" // and clear
-			if _, err := io.WriteString(out, home); err != nil {
+			if _, err := io.WriteString(raw(out), home); err != nil {
 				return err
 			}
 			if err := w.report(out, s, counts, time.Since(began)); err != nil {

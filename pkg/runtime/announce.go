@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/hook"
+	"seccomp-hook/pkg/printable"
 )
 
 // The attendant's answer is one of these, the latter with the reason behind
@@ -26,7 +27,7 @@ const (
 // installed. A runtime destroys a container whose hook fails.
 func announce(args []string) int {
 	if err := announceTo(args); err != nil {
-		fmt.Fprintln(os.Stderr, "seccomp-hook:", strings.ReplaceAll(err.Error(), "\n", "; "))
+		fmt.Fprintln(os.Stderr, "seccomp-hook:", strings.ReplaceAll(printable.Text(err.Error()), "\n", "; "))
 		return exitFailure
 	}
 	at(StepReturn)

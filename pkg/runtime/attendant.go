@@ -17,6 +17,7 @@ import (
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/printable"
 	"seccomp-hook/pkg/trust"
 )
 
@@ -248,7 +249,7 @@ func (a *attendant) install() error {
 func (a *attendant) answer(err error) error {
 	text := answerDone
 	if err != nil {
-		text = answerFailed + err.Error()
+		text = answerFailed + printable.Text(err.Error())
 	}
 	_, writeErr := a.hook.WriteString(text)
 	return errors.Join(writeErr, a.hook.Close())

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"seccomp-hook/pkg/printable"
 )
 
 // exitFailure is the exit code of a runtime that could not do what it was asked
@@ -52,7 +54,7 @@ func (w *wrapper) fail(err error) (code int) {
 
 // report tells of an error, in one line.
 func (r reporter) report(stderr io.Writer, err error) {
-	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	text := strings.ReplaceAll(printable.Text(err.Error()), "\n", "; ")
 	if r.tell(stderr, "error", text) {
 		fmt.Fprintln(stderr, text)
 	}
@@ -84,6 +86,7 @@ func (r reporter) log(level, text string) bool {
 
 // entry renders one line as logrus does, which is what runc logs with.
 func (r reporter) entry(level, text string) []byte {
+	text = printable.Text(text)
 	now := time.Now().Format(time.RFC3339)
 	if r.Format != "json" {
 		return fmt.Appendf(nil, "time=%q level=%s msg=%q\n", now, level, text)

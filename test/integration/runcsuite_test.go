@@ -5,15 +5,19 @@ package integration
 import (
 	"bufio"
 	_ "embed"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"seccomp-hook/pkg/runtime"
 )
 
 // suiteFiles are the files of runc's own test suite that are about what this
@@ -22,6 +26,14 @@ var suiteFiles = []string{
 	"seccomp", "seccomp-notify", "hooks", "start_hello", "exec", "create", "start", "run", "state", "delete", "kill",
 	"tty", "personality", "capabilities", "env", "userns", "no_pivot",
 }
+
+// suiteAll has all files of the suite run with a default profile, not only
+// suiteFiles: `make test-runc`.
+var suiteAll = flag.Bool("suite-all", false, "run every file of runc's test suite")
+
+// nearlyOpen is a profile that denies what no test calls, so that every container
+// of the suite has a filter.
+const nearlyOpen = `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["uselib","sysfs"],"action":"SCMP_ACT_ERRNO"}]}`
 
 // suiteTimeout bounds one file of the suite; the longest takes 15 seconds.
 const suiteTimeout = 5 * time.Minute
@@ -32,42 +44,47 @@ const suiteTimeout = 5 * time.Minute
 //go:embed testdata/runc-suite-failures.txt
 var knownFailures string
 
+// knownFiltered is knownFailures for a suite whose containers all have a filter.
+//
+//go:embed testdata/runc-suite-filtered.txt
+var knownFiltered string
+
 // TestRuncSuite runs runc's own bats suite, unchanged, against plain runc and
 // against seccomp-runc before the same runc. What passes there must pass here,
-// but for the listed failures, which must fail. `-v` shows the table.
+// but for the listed failures, which must fail; and once more with a default
+// profile, so that every container of the suite has a filter. `-v` shows the table.
 func TestRuncSuite(t *testing.T) {
 	known, err := parseKnownFailures(knownFailures)
 	if err != nil {
 		t.Fatal(err)
 	}
+	filtered, err := parseKnownFailures(knownFiltered)
+	if err != nil {
+		t.Fatal(err)
+	}
 	suite := newSuite(t)
 	runc, ours := Tool(t, "runc"), Product(t, "seccomp-runc")
+	profiled := suite.profiled(t)
+	files := suiteFiles
+	if *suiteAll {
+		files = suite.files(t)
+	}
 	var table strings.Builder
-	for _, file := range suiteFiles {
+	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
 			plain := suite.run(t, file, runc)
-			here := suite.run(t, file, ours)
+			var here results
+			if slices.Contains(suiteFiles, file) {
+				here = suite.run(t, file, ours)
+			}
+			with := suite.run(t, file, ours, profiled)
 			for _, name := range plain.names {
-				fmt.Fprintf(&table, "%-8s %-8s %s: %s\n", plain.results[name].outcome, here.results[name].outcome, file, name)
-				t.Run(name, func(t *testing.T) {
-					want, got := plain.results[name], here.results[name]
-					reason, listed := known[file+": "+name]
-					delete(known, file+": "+name)
-					switch {
-					case want.outcome == "skip" && got.outcome == "skip":
-						t.Skipf("runc's suite skips it: %s", want.detail)
-					case want.outcome == "skip" && got.outcome == "pass":
-						// libseccomp of the machine has no WAIT_KILLABLE_RECV.
-						t.Logf("plain runc skips it: %s", want.detail)
-					case want.outcome == "fail":
-						t.Skipf("plain runc fails it on this machine:\n%s", want.detail)
-					case listed && got.outcome != "pass":
-						t.Logf("known failure: %s", reason)
-					case listed:
-						t.Errorf("listed as a known failure (%s), and passes", reason)
-					case got.outcome != want.outcome:
-						t.Errorf("plain runc: %s, seccomp-runc: %s\n%s", want.outcome, got.outcome, got.detail)
-					}
+				fmt.Fprintf(&table, "%-8s %-8s %-8s %s: %s\n", plain.results[name].outcome, here.results[name].outcome, with.results[name].outcome, file, name)
+				if here.names != nil {
+					t.Run(name, func(t *testing.T) { compareResults(t, known, file+": "+name, plain.results[name], here.results[name]) })
+				}
+				t.Run(name+" with a default profile", func(t *testing.T) {
+					compareResults(t, filtered, file+": "+name, plain.results[name], with.results[name])
 				})
 			}
 		})
@@ -75,7 +92,54 @@ func TestRuncSuite(t *testing.T) {
 	for name := range known {
 		t.Errorf("listed as a known failure, and not in the suite: %s", name)
 	}
-	t.Logf("runc's test suite\nplain    ours     test\n%s", table.String())
+	for name := range filtered {
+		if file, _, _ := strings.Cut(name, ":"); slices.Contains(files, file) {
+			t.Errorf("listed as a known failure with a default profile, and not in the suite: %s", name)
+		}
+	}
+	t.Logf("runc's test suite\nplain    ours     profiled test\n%s", table.String())
+}
+
+// compareResults compares what came of a test with plain runc and here.
+func compareResults(t *testing.T, known map[string]string, name string, want, got result) {
+	reason, listed := known[name]
+	delete(known, name)
+	switch {
+	case want.outcome == "skip" && got.outcome == "skip":
+		t.Skipf("runc's suite skips it: %s", want.detail)
+	case want.outcome == "skip" && got.outcome == "pass":
+		// libseccomp of the machine has no WAIT_KILLABLE_RECV.
+		t.Logf("plain runc skips it: %s", want.detail)
+	case want.outcome == "fail":
+		t.Skipf("plain runc fails it on this machine:\n%s", want.detail)
+	case listed && got.outcome != "pass":
+		t.Logf("known failure: %s", reason)
+	case listed:
+		t.Errorf("listed as a known failure (%s), and passes", reason)
+	case got.outcome != want.outcome:
+		t.Errorf("plain runc: %s, seccomp-runc: %s\n%s", want.outcome, got.outcome, got.detail)
+	}
+}
+
+// profiled returns the variable of a configuration with a default profile.
+func (s suite) profiled(t *testing.T) string {
+	profile, config := filepath.Join(s.dir, "nearly-open.json"), filepath.Join(s.dir, "config.toml")
+	must(t, os.WriteFile(profile, []byte(nearlyOpen), 0o644))
+	must(t, os.WriteFile(config, fmt.Appendf(nil, "default_profile = %q\n", profile), 0o644))
+	return runtime.EnvConfig + "=" + config
+}
+
+// files returns the names of all files of the suite.
+func (s suite) files(t *testing.T) []string {
+	entries, err := os.ReadDir(filepath.Join(s.dir, "tests/integration"))
+	must(t, err)
+	var names []string
+	for _, e := range entries {
+		if name, is := strings.CutSuffix(e.Name(), ".bats"); is {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func parseKnownFailures(text string) (map[string]string, error) {
@@ -133,13 +197,14 @@ type results struct {
 }
 
 // run runs a file of the suite with a runtime, on a terminal.
-func (s suite) run(t *testing.T, file, runtime string) results {
+func (s suite) run(t *testing.T, file, runtime string, variables ...string) results {
 	t.Helper()
 	cmd := exec.Command("timeout", "--kill-after=5", fmt.Sprint(suiteTimeout.Seconds()),
 		"script", "--quiet", "--return", "--command", "bats --tap "+file+".bats", "/dev/null")
 	cmd.Dir = filepath.Join(s.dir, "tests/integration")
 	// seccomp-runc looks for the real runc in PATH, and meets the same one.
 	cmd.Env = append(os.Environ(), "RUNC="+runtime, "PATH="+filepath.Join(Root(t), "bin/tools")+":"+os.Getenv("PATH"))
+	cmd.Env = append(cmd.Env, variables...)
 	// At the end of its input script(1) would write an end-of-file to the
 	// terminal, so there is none: a pipe that nobody writes to.
 	input, held, err := os.Pipe()
