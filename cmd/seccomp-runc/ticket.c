@@ -25,7 +25,7 @@ static struct {
 	uint8_t rest[MAX_PROGRAM * sizeof(struct sock_filter) + NAME_SIZE];
 } file;
 
-/* hash is FNV-1a of 64 bits. */
+/* hash is FNV-1a of 64 bits: a checksum against torn writes, and no protection against a writer. */
 static uint64_t hash(const void *from, size_t size)
 {
 	uint64_t h = 0xcbf29ce484222325;

@@ -28,7 +28,9 @@ const ticketMagic = "SHEXEC\x00\x01"
 // A ticket is, in the machine's byte order: the magic; FNV-1a of 64 bits of all
 // that follows; in 32 bits each the size of the published filter, the flags of
 // seccomp(2), the number of instructions, and 0; the instructions as struct
-// sock_filter; and stateRoot.
+// sock_filter; and stateRoot. The checksum finds torn writes and nothing else:
+// whoever could write a ticket could write a right one. That nobody but root can
+// is what the reader checks, of the ticket and of each directory above it.
 func PublishTicket(root, id string, init Init, stateRoot string, f install.Filter) error {
 	dir := directory(root, id)
 	filter, err := os.Stat(filepath.Join(dir, init.fileName()))
