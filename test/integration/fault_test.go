@@ -77,7 +77,7 @@ func buildFaulty(root string) (dir string, err error) {
 	faultyBuild.Do(func() {
 		for _, words := range [][]string{
 			{"go", "-C", root, "build", "-buildvcs=false", "-tags", "faults", "-o", dir + "/", "./cmd/seccomp-hook", "./cmd/seccomp-hook-runtime"},
-			{filepath.Join(root, "hack/build-front.sh"), filepath.Join(dir, runtime.Name), "-DFAULTS"},
+			{filepath.Join(root, "hack/build-front.sh"), filepath.Join(dir, runtime.Name), "-DFAULTS", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"},
 		} {
 			if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil && faultyBuild.err == nil {
 				faultyBuild.err = fmt.Errorf("%q: %w: %s", words, err, out)

@@ -30,16 +30,17 @@ func TestRuntimeWays(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				b := NewBundle(t, append(options, denying(t), Args("/bin/sleep", "1000"))...)
-				bin := filepath.Join(b.Dir, "rootfs/bin")
-				must(t, os.Symlink("/proc/self/root/bin/grep", filepath.Join(bin, "link")))
-				must(t, os.Symlink("link", filepath.Join(bin, "links")))
-				must(t, os.WriteFile(filepath.Join(bin, "script"), []byte("#!/proc/self/root/bin/sh\nexec /bin/links \"$@\"\n"), 0o755))
+				dir := filepath.Join(b.Dir, "rootfs/ways")
+				must(t, os.MkdirAll(filepath.Join(dir, "more"), 0o755))
+				must(t, os.Symlink("/proc/self/root/bin/grep", filepath.Join(dir, "grep")))
+				must(t, os.Symlink("../grep", filepath.Join(dir, "more/grep")))
+				must(t, os.WriteFile(filepath.Join(dir, "script"), []byte("#!/proc/self/root/bin/sh\nexec /ways/more/grep \"$@\"\n"), 0o755))
 				ways := [][]string{
-					{"/proc/self/root/bin/grep", "Seccomp:", status}, {"/bin/link", "Seccomp:", status}, {"/bin/links", "Seccomp:", status},
-					{"/bin/script", "Seccomp:", status}, {"/proc/self/cwd/bin/grep", "Seccomp:", status},
+					{"/proc/self/root/bin/grep", "Seccomp:", status}, {"/ways/grep", "Seccomp:", status}, {"/ways/more/grep", "Seccomp:", status},
+					{"/ways/script", "Seccomp:", status}, {"/proc/self/cwd/bin/grep", "Seccomp:", status},
 				}
 				if name == "a namespace of processes" {
-					ways = append(ways, []string{"/proc/1/root/bin/grep", "Seccomp:", status}, []string{"/proc/1/cwd/bin/script", "Seccomp:", status})
+					ways = append(ways, []string{"/proc/1/root/bin/grep", "Seccomp:", status}, []string{"/proc/1/cwd/ways/script", "Seccomp:", status})
 				}
 				c := b.Create(front)
 				c.Start()
