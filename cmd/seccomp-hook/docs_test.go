@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -49,10 +50,43 @@ func TestDocumentationIsComplete(t *testing.T) {
 	}
 }
 
-// TestDocumentationIsTrue runs the examples: lines behind a $ are commands, the
-// others what they print.
+// TestPagesHavePurpose: below its title a page says at once what it is for.
+func TestPagesHavePurpose(t *testing.T) {
+	for name, text := range pages(t) {
+		if !regexp.MustCompile(`^# \S.*\n\n[\w\x60].*[^\n]*\n`).MatchString(text) {
+			t.Errorf("%s does not begin with a title and a line that says what it is for", name)
+		}
+		if strings.Count(text, "```console\n") != strings.Count(text, "```console\n$ seccomp-hook ")+strings.Count(text, "```console\n$ printf ") {
+			t.Errorf("%s has a console block that no test runs", name)
+		}
+	}
+}
+
+// pages are the README and the files of docs, by their names.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	names, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(names) < 10 {
+		t.Fatal(names, err)
+	}
+	all := map[string]string{}
+	for _, name := range append(names, "../../README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[filepath.Base(name)] = string(text)
+	}
+	return all
+}
+
+// TestDocumentationIsTrue runs the console blocks of all pages: lines behind a $
+// are commands, the others what they print.
 func TestDocumentationIsTrue(t *testing.T) {
-	text := documentation(t, "cli.md") + documentation(t, "cache.md")
+	var text string
+	for _, page := range pages(t) {
+		text += page
+	}
 	if arch.Native().Name != "x86_64" {
 		t.Skip("the examples are of x86_64")
 	}
