@@ -14,11 +14,11 @@ import (
 type Status string
 
 const (
-	// OK: as it should be.
+	// OK is as it should be.
 	OK Status = "ok"
-	// Note: it works, but something could be better, or is left out.
+	// Note works, but something could be better, or is left out.
 	Note Status = "note"
-	// Fail: filters cannot be installed, or not by this way.
+	// Fail means that filters cannot be installed, or not in this way.
 	Fail Status = "fail"
 )
 

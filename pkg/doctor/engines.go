@@ -28,7 +28,7 @@ const (
 // engine is a container engine that can be told to use this project.
 type engine struct {
 	program string
-	files   []string // patterns of configuration files, later ones decide
+	files   []string // configuration files, later ones decide; see expand
 	decode  func([]byte, any) error
 	advice  string // where nothing points here
 }
@@ -73,15 +73,33 @@ func (h *Host) hooks(context.Context) []Finding {
 // engine says where the engine's configuration points at this project.
 func (h *Host) engine(e engine) []Finding {
 	var list []Finding
-	for _, pattern := range e.files {
-		files, _ := filepath.Glob(filepath.Join(h.Root, pattern)) // the patterns are well formed
-		slices.Sort(files)
-		for _, file := range files {
+	for _, name := range e.files {
+		for _, file := range h.expand(name) {
 			list = append(list, h.file(file, e.decode)...)
 		}
 	}
 	if path, installed := h.find(e.program); len(list) == 0 && e.program != "" && installed {
 		return one(Note, e.advice, "%s is not told to use seccomp-hook", path)
+	}
+	return list
+}
+
+// expand returns the file of that name; or, where the name ends in "/*" and a
+// suffix, those of the folder that have the suffix, in order.
+func (h *Host) expand(name string) []string {
+	dir, suffix, many := strings.Cut(name, "/*")
+	if !many {
+		return []string{filepath.Join(h.Root, name)}
+	}
+	entries, err := os.ReadDir(filepath.Join(h.Root, dir)) // in order
+	if err != nil {
+		return nil
+	}
+	var list []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), suffix) && !e.IsDir() {
+			list = append(list, filepath.Join(h.Root, dir, e.Name()))
+		}
 	}
 	return list
 }

@@ -53,6 +53,12 @@ func ticket(size, flags, count uint32, rest []byte) []byte {
 	return sealed(append(text, rest...))
 }
 
+// below returns what follows the head: a program, and the directory that the
+// ticket is for.
+func below(program []byte, directory string) []byte {
+	return append(bytes.Clone(program), directory...)
+}
+
 // sealed puts the magic and the right sum before a text.
 func sealed(text []byte) []byte {
 	h := fnv.New64a()
@@ -111,7 +117,7 @@ func TestTicketAgrees(t *testing.T) {
 		for i := range rest {
 			rest[i] = byte(random.Uint32())
 		}
-		text := ticket(random.Uint32(), random.Uint32(), count, append(rest, "/root"...))
+		text := ticket(random.Uint32(), random.Uint32(), count, below(rest, "/root"))
 		switch random.IntN(8) {
 		case 0: // a byte changed
 			text[random.IntN(len(text))] ^= 1 << random.IntN(8)
@@ -121,9 +127,9 @@ func TestTicketAgrees(t *testing.T) {
 		case 2: // an end
 			text = text[:random.IntN(len(text)+1)]
 		case 3: // another directory, another length
-			text = ticket(1, 2, count, append(rest, []string{"", "/", "/roo", "/rooted", "/root\x00", "root/"}[random.IntN(6)]...))
+			text = ticket(1, 2, count, below(rest, []string{"", "/", "/roo", "/rooted", "/root\x00", "root/"}[random.IntN(6)]))
 		case 4: // a count that is not that of the instructions
-			text = ticket(1, 2, []uint32{0, count + 1, count - 1, 1 << 31, ^uint32(0), 0x20000001}[random.IntN(6)], append(rest, "/root"...))
+			text = ticket(1, 2, []uint32{0, count + 1, count - 1, 1 << 31, ^uint32(0), 0x20000001}[random.IntN(6)], below(rest, "/root"))
 		}
 		if r.agree(t, text) {
 			taken++
