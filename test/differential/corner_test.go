@@ -12,6 +12,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/verify"
 )
 
@@ -361,6 +362,34 @@ func TestOrderOfOneAction(t *testing.T) {
 		p, _ := ours(t, object, native)
 		if r, err := verify.Policies(first, p); err != nil || r.Outcome != verify.Equal {
 			t.Errorf("%v: %v %v", order, r, err)
+		}
+	}
+}
+
+// Calls through socketcall that a profile allows fail with ENOSYS where it names
+// no call of x86 above socketcall's number: runc's stub stands before the filter
+// and does not count multiplexed names. So it is with runc, whose program this
+// reference is (TestRuncInstallsTheReference), and so it is here. A profile
+// under which a container can start names higher calls.
+func TestSocketcallBehindTheStub(t *testing.T) {
+	native := architectures(t, []string{x86})[0]
+	for names, want := range map[string]bpf.Return{
+		"getppid socket":            bpf.Errno(38),
+		"getppid socket exit_group": bpf.RetAllow,
+	} {
+		object := profile(deny, rule(allow, names))
+		if o := compare(t, object, native); !o.proved {
+			t.Errorf("%s: %v", names, o)
+		}
+		answer, err := ask(t, object, native)
+		if err != nil || answer.Error != "" {
+			t.Fatal(err, answer.Error)
+		}
+		nr, _ := native.Number("socketcall")
+		d := bpf.Data{Nr: nr, Arch: native.Audit, Args: [6]uint64{1}}
+		words := d.Words(native.Endian)
+		if got, err := answer.Program.Run(&words); err != nil || got != want {
+			t.Errorf("%s: runc's program gives %v %v, want %v", names, got, err, want)
 		}
 	}
 }
