@@ -18,6 +18,7 @@ import (
 func hookCommand(name, short string) *cobra.Command {
 	var o hook.Options
 	var l logOptions
+	var r recorder
 	cmd := &cobra.Command{
 		Use:   name,
 		Short: short,
@@ -39,7 +40,15 @@ What was done can be read with "seccomp-hook state ID".
 				return err
 			}
 			defer done()
-			result, err := hook.Run(cmd.Context(), cmd.InOrStdin(), o)
+			r.profileDirs = o.ProfileDirs
+			state, err := r.start(cmd.InOrStdin())
+			if err != nil {
+				if !l.toStderr() { // which gets the error anyhow
+					log.WithField("hook", name).Error(err)
+				}
+				return err
+			}
+			result, err := hook.Run(cmd.Context(), state, o)
 			if err != nil {
 				if !l.toStderr() { // which gets the error anyhow
 					log.WithField("hook", name).Error(err)
@@ -56,6 +65,7 @@ What was done can be read with "seccomp-hook state ID".
 	flags.StringArrayVar(&o.ProfileDirs, "profile-dir", []string{hook.DefaultProfileDir}, "`DIR` of the profiles that annotations name; can be repeated")
 	flags.BoolVar(&o.Strict, "strict", false, "refuse profiles with unknown properties or calls")
 	flags.StringVar(&o.Profile, "profile", "", "`PROFILE` of this container, whatever its annotations and config.json say")
+	r.register(cmd)
 	rootFlag(cmd, &o.Root)
 	l.register(cmd)
 	return cmd

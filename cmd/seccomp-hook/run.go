@@ -138,6 +138,8 @@ builtin:containerd.
 		cacheCommand(),
 		inspectCommand(),
 		watchCommand(),
+		recordCommand(),
+		recordHookCommand(),
 		explainCommand(),
 		diffCommand(),
 		lintCommand(),

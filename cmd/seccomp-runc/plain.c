@@ -2,7 +2,7 @@
  * Containers that ask for no filter (privileged, unconfined) are the real
  * runtime's alone. One whose config.json has the word seccomp nowhere, neither
  * in linux.seccomp nor in an annotation of ours, is such a container for
- * certain. Any other is the attendant's to decide on.
+ * certain, unless its calls are to be recorded (io.containers.trace-syscall). Any other is the attendant's to decide on.
  */
 #include "front.h"
 
@@ -49,5 +49,5 @@ bool plain(const struct invocation *invocation)
 	    !name(&original, invocation, ORIGINAL) || sys(faccessat, AT_FDCWD, original.at, 0) != NO_FILE)
 		return false;
 	n = read_whole(config.at, content, sizeof content);
-	return n && !mentions(content, n, "seccomp");
+	return n && !mentions(content, n, "seccomp") && !mentions(content, n, "trace-syscall");
 }

@@ -39,6 +39,9 @@ type Config struct {
 	DefaultProfile string `toml:"default_profile"`
 	// ProfileDirs are the directories that annotations may name profiles in.
 	ProfileDirs []string `toml:"profile_dirs"`
+	// RecordDirs are the directories that the annotation of record.Annotation
+	// may have a profile written to. Empty: record.DefaultDir.
+	RecordDirs []string `toml:"record_dirs"`
 }
 
 // LoadConfig reads the configuration file and the environment. A file that is

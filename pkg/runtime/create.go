@@ -14,6 +14,7 @@ import (
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/record"
 	"seccomp-hook/pkg/spec"
 )
 
@@ -40,20 +41,33 @@ func (w *wrapper) orderOf(text []byte) (*order, error) {
 		w.reporter().log("warning", fmt.Sprintf("seccomp-hook: annotations that only seccomp-hook may write are taken out: %q", claims))
 	}
 	o, err := w.filterOrder(config)
-	if err != nil || o != nil || len(claims) == 0 || !hostRoot() {
+	if err != nil || o != nil || !hostRoot() {
 		return o, err
+	}
+	if _, asked := config.Annotation(record.Annotation); len(claims) == 0 && !asked {
+		return nil, nil
 	}
 	// The container gets no filter from here, and must not say that it has.
 	if !config.MountNamespace() { // as in filterOrder
+		if len(claims) == 0 {
+			return nil, fmt.Errorf("runtime: annotation %s: the container has not a mount namespace of its own", record.Annotation)
+		}
 		return nil, fmt.Errorf("runtime: annotations %q: only seccomp-hook may write them", claims)
 	}
 	o = &order{config: config}
-	o.StandIn = config.Apply(bundle.Edit{Hooks: w.announcements(), RemoveAnnotations: claims})
+	hooks, err := w.announcements(config)
+	if err != nil {
+		return nil, err
+	}
+	o.StandIn = config.Apply(bundle.Edit{Hooks: hooks, RemoveAnnotations: claims})
 	return o, nil
 }
 
-func (w *wrapper) announcements() []bundle.Hook {
-	return []bundle.Hook{{Stage: bundle.CreateRuntime, Hook: w.announcement()}}
+// announcements are the hooks that the container gets.
+func (w *wrapper) announcements(config *bundle.Config) ([]bundle.Hook, error) {
+	hooks := []bundle.Hook{{Stage: bundle.CreateRuntime, Hook: w.announcement()}}
+	recording, err := w.recording(config)
+	return append(hooks, recording...), err
 }
 
 // filterOrder is the order for a container that gets a filter.
@@ -95,9 +109,13 @@ func (w *wrapper) filterOrder(config *bundle.Config) (*order, error) {
 	if w.kind == Crun {
 		o.Report = w.reporter()
 	}
+	hooks, err := w.announcements(config)
+	if err != nil {
+		return nil, err
+	}
 	o.StandIn = config.Apply(bundle.Edit{
 		RemoveSeccomp:     true,
-		Hooks:             w.announcements(),
+		Hooks:             hooks,
 		RemoveAnnotations: filter.Claims(config.Annotations()),
 		Annotations:       decision.Annotations,
 	})

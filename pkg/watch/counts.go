@@ -174,3 +174,36 @@ func (w *Watcher) lost() (Lost, error) {
 	}
 	return l, nil
 }
+
+// Arguments returns the combinations of arguments that calls had of which they
+// are noted (Options.Arguments). A call that had more than there is room for is
+// there with none.
+func (w *Watcher) Arguments() (map[Call][][6]uint64, error) {
+	list := map[Call][][6]uint64{}
+	var key struct {
+		Nr, Compat uint32
+		Args       [6]uint64
+	}
+	var value uint64
+	all := w.maps.arguments.Iterate()
+	for all.Next(&key, &value) {
+		c := Call{w.token(key.Compat), key.Nr}
+		list[c] = append(list[c], key.Args)
+	}
+	if err := all.Err(); err != nil {
+		return nil, fmt.Errorf("watch: read arguments: %w", err)
+	}
+	for slot := range uint32(slots) {
+		var class uint32
+		if err := w.maps.classes.Lookup(slot, &class); err != nil {
+			return nil, fmt.Errorf("watch: %w", err)
+		}
+		if class&classOverflow != 0 {
+			list[w.call(slot)] = nil
+		}
+	}
+	for _, args := range list {
+		slices.SortFunc(args, func(a, b [6]uint64) int { return slices.Compare(a[:], b[:]) })
+	}
+	return list, nil
+}

@@ -1,0 +1,151 @@
+//go:build integration
+
+package integration
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// traced asks for a profile of what the container does.
+func traced(path string) Option {
+	return Annotation("io.containers.trace-syscall", "of:"+path)
+}
+
+// recorded waits for a recorded profile, which is written when the container has
+// ended, and reads it.
+func recorded(t *testing.T, path string) *specs.LinuxSeccomp {
+	t.Helper()
+	for range 300 {
+		if _, err := os.Stat(path); err == nil {
+			break
+		}
+		if text, err := os.ReadFile(path + ".error"); err == nil {
+			t.Fatalf("the recorder says %s", text)
+		}
+		MustCommand(t, "sleep", "0.1")
+	}
+	var st unix.Stat_t
+	must(t, unix.Stat(path, &st))
+	if st.Mode&0o7777 != 0o600 || st.Uid != 0 {
+		t.Errorf("mode %#o, owner %d", st.Mode, st.Uid)
+	}
+	text, err := os.ReadFile(path)
+	must(t, err)
+	p := new(specs.LinuxSeccomp)
+	must(t, json.Unmarshal(text, p))
+	return p
+}
+
+// rulesOf returns what a profile says of a call.
+func rulesOf(p *specs.LinuxSeccomp, name string) (rules []specs.LinuxSyscall) {
+	for _, r := range p.Syscalls {
+		for _, n := range r.Names {
+			if n == name {
+				rules = append(rules, specs.LinuxSyscall{Action: r.Action, Args: r.Args})
+			}
+		}
+	}
+	return rules
+}
+
+// what the recorded program does; it prints what each call returns.
+var recordedProgram = []string{"call", "124", "call", "135", "8", "call", "102", "exit", "5"}
+
+// checkRecorded runs the program again under the profile that was recorded of it:
+// nothing is another, and what it did not do it cannot.
+func checkRecorded(t *testing.T, rt Runtime, options []Option, before Result, path string) {
+	t.Helper()
+	p := recorded(t, path)
+	allow := []specs.LinuxSyscall{{Action: specs.ActAllow}}
+	if got := rulesOf(p, "getsid"); !cmp.Equal(got, allow) {
+		t.Errorf("getsid: %+v", got)
+	}
+	if got := rulesOf(p, "personality"); len(got) != 1 || len(got[0].Args) != 1 || got[0].Args[0].Value != 8 {
+		t.Errorf("personality: %+v", got)
+	}
+	if got := rulesOf(p, "mount"); got != nil {
+		t.Errorf("mount: %+v", got)
+	}
+	if r := NewBundle(t, append(options, WithVictim(Probe, recordedProgram...), Seccomp(p))...).Run(rt); r.Code != before.Code || r.Stdout != before.Stdout {
+		t.Errorf("under the recorded profile: %s\nbefore: %s", r, before)
+	}
+	r := NewBundle(t, append(options, WithVictim(Probe, "call", "124", "call", "135", "9", "call", "165", "exit", "0"), Seccomp(p))...).Run(rt)
+	if got := r.Lines(); got["call 135"] != "-1" || got["call 165"] != "-1" && got["call 165"] != "-38" || got["call 124"] == "-1" {
+		t.Errorf("another program under the recorded profile: %s", r)
+	}
+}
+
+// TestRecordAnnotation: by the plain hook and by seccomp-runc, in front of every
+// runtime, the annotation records a container from its first instruction to its
+// end, and it runs again under that, with a filter from here and with the
+// runtime's own.
+func TestRecordAnnotation(t *testing.T) {
+	EachRuntime(t, func(t *testing.T, rt Runtime) {
+		dir := t.TempDir()
+		plain := NewBundle(t, WithVictim(Probe, recordedProgram...)).Run(rt)
+		t.Run("hook", func(t *testing.T) {
+			path := filepath.Join(dir, "hook.json")
+			h := newHooked(t, "createRuntime", "", WithVictim(Probe, recordedProgram...), traced(path)).flags("--record-dir", dir)
+			if r := h.Run(rt); r.Code != plain.Code || r.Stdout != plain.Stdout {
+				t.Errorf("%s, without recording %s", r, plain)
+			}
+			checkRecorded(t, rt, nil, plain, path)
+		})
+		if rt.Name != Runc(t).Name {
+			return
+		}
+		t.Run("seccomp-runc", func(t *testing.T) {
+			config := filepath.Join(dir, "config.toml")
+			must(t, os.WriteFile(config, []byte("record_dirs = [\""+dir+"\"]\n"), 0o600))
+			t.Setenv("SECCOMP_HOOK_CONFIG", config)
+			path := filepath.Join(dir, "runtime.json")
+			if r := NewBundle(t, WithVictim(Probe, recordedProgram...), traced(path)).Run(front(t, rt)); r.Code != plain.Code || r.Stdout != plain.Stdout {
+				t.Errorf("%s, without recording %s", r, plain)
+			}
+			checkRecorded(t, front(t, rt), nil, plain, path)
+		})
+	})
+}
+
+// TestRecordKilled: a container that is killed, of a filter that denies, has its
+// profile all the same; what was denied is not in it.
+func TestRecordKilled(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "killed.json")
+	h := newHooked(t, "createRuntime", "builtin:docker", WithVictim(Probe, "call", "124", "call", "165", "pause"), traced(path)).flags("--record-dir", dir)
+	c := h.Create(Runc(t))
+	c.Start()
+	for !strings.Contains(c.Output(), "call 165") {
+		MustCommand(t, "sleep", "0.1")
+	}
+	if r := c.Command("kill", c.ID, "KILL"); r.Code != 0 {
+		t.Fatal(r)
+	}
+	p := recorded(t, path)
+	if rulesOf(p, "getsid") == nil || rulesOf(p, "mount") != nil {
+		t.Errorf("%+v", p.Syscalls)
+	}
+}
+
+// TestRecordRefuses: a file that is not where the administrator wants them, or an
+// annotation that cannot be read, refuses the container.
+func TestRecordRefuses(t *testing.T) {
+	for value, want := range map[string]string{
+		"of:/tmp/recorded.json": "is not in /var/lib/seccomp-hook/recorded",
+		"of:relative":           "not an absolute path",
+		"nothing":               "neither of:PATH nor if:PATH",
+	} {
+		h := newHooked(t, "createRuntime", "", WithVictim(Probe, "exit", "0"), Annotation("io.containers.trace-syscall", value))
+		if r := h.Run(Runc(t)); r.Code == 0 || !strings.Contains(r.Stderr+h.logged(), want) {
+			t.Errorf("%q: %s %s", value, r, h.logged())
+		}
+	}
+}
