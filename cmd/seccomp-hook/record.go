@@ -77,7 +77,7 @@ type recording struct {
 // runtime does then. The test that runs a container under a recorded profile
 // shows that none is missing.
 var nativeCalls = strings.Fields(`
-	arch_prctl brk capget capset chdir clock_gettime clone close close_range dup2 dup3 epoll_ctl epoll_pwait eventfd2 exit exit_group fchdir fchown
+	access arch_prctl brk capget capset chdir clock_gettime clone close close_range dup2 dup3 epoll_ctl epoll_pwait eventfd2 exit exit_group faccessat faccessat2 fchdir fchown
 	fcntl fstat fstatfs futex getcwd getdents64 getegid geteuid getgid getgroups getpid getppid getrandom gettid getuid ioctl
 	lseek madvise mmap mprotect munmap nanosleep newfstatat openat openat2 pipe2 prctl prlimit64 read readlinkat rt_sigaction
 	rt_sigprocmask rt_sigreturn sched_getaffinity sched_yield set_robust_list set_tid_address setgid setgroups setresgid setresuid setuid
