@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -190,14 +191,30 @@ func (s *subject) rule(d *bpf.Data, r bpf.Return) string {
 // errNoContainer says that no runtime knows a container.
 var errNoContainer = errors.New("no such container: neither seccomp-hook nor a runtime in its usual place knows it; --pid names its first process")
 
-// runtimeStates are where runtimes keep what they know of a container, and what
-// the property with its first process is called: runc (state.json of
-// libcontainer) and crun (status), alone and below the engines.
-var runtimeStates = []struct{ pattern, pid string }{
-	{"/run/runc/%s/state.json", "init_process_pid"},
-	{"/run/crun/%s/status", "pid"},
-	{"/run/docker/runtime-runc/moby/%s/state.json", "init_process_pid"},
-	{"/run/containerd/runc/*/%s/state.json", "init_process_pid"},
+// runtimeStates are where runtimes keep what they know of their containers, the
+// file in a container's folder, and what the property with its first process is
+// called: runc (state.json of libcontainer) and crun (status), alone and below the
+// engines. Below containerd there is a folder for each of its namespaces.
+var runtimeStates = []struct {
+	dir, file, pid string
+	namespaces     bool
+}{
+	{"/run/runc", "state.json", "init_process_pid", false},
+	{"/run/crun", "status", "pid", false},
+	{"/run/docker/runtime-runc", "state.json", "init_process_pid", true},
+	{"/run/containerd/runc", "state.json", "init_process_pid", true},
+}
+
+// below returns the folders in a folder whose names begin so; none, where it
+// cannot be read.
+func below(dir, prefix string) (list []string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), prefix) {
+			list = append(list, filepath.Join(dir, e.Name()))
+		}
+	}
+	return list
 }
 
 // containerInit returns the first process of a container, and the published state
@@ -215,35 +232,42 @@ func containerInit(root, id string) (int, *specs.State, error) {
 	if !errors.Is(err, hook.ErrNoContainer) {
 		return 0, nil, err
 	}
-	if strings.ContainsAny(id, `/*?[\`) {
+	if id == "" || strings.Contains(id, "/") {
 		return 0, nil, usage("%q is not the id of a container", id)
 	}
-	for _, name := range []string{id, id + "*"} {
-		for _, s := range runtimeStates {
-			found, err := filepath.Glob(fmt.Sprintf(s.pattern, name))
-			if err != nil {
-				return 0, nil, err
-			}
-			if len(found) > 1 {
-				return 0, nil, fmt.Errorf("container %s: %d containers begin so", id, len(found))
-			}
-			if len(found) == 0 {
-				continue
-			}
-			text, err := os.ReadFile(found[0])
-			if err != nil {
-				return 0, nil, fmt.Errorf("container %s: %w", id, err)
-			}
-			var state map[string]json.RawMessage
-			var pid int
-			if err := json.Unmarshal(text, &state); err != nil {
-				return 0, nil, fmt.Errorf("container %s: %s: %w", id, found[0], err)
-			}
-			if err := json.Unmarshal(state[s.pid], &pid); err != nil || pid <= 0 {
-				return 0, nil, fmt.Errorf("container %s: %s: no %q", id, found[0], s.pid)
-			}
-			return pid, nil, nil
+	for _, s := range runtimeStates {
+		roots := []string{s.dir}
+		if s.namespaces {
+			roots = below(s.dir, "")
 		}
+		var found []string
+		for _, root := range roots {
+			found = append(found, below(root, id)...)
+		}
+		if exact := slices.IndexFunc(found, func(dir string) bool { return filepath.Base(dir) == id }); exact >= 0 {
+			found = found[exact : exact+1]
+		}
+		switch len(found) {
+		case 0:
+			continue
+		case 1:
+		default:
+			return 0, nil, fmt.Errorf("container %s: %d containers begin so", id, len(found))
+		}
+		path := filepath.Join(found[0], s.file)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return 0, nil, fmt.Errorf("container %s: %w", id, err)
+		}
+		var state map[string]json.RawMessage
+		var pid int
+		if err := json.Unmarshal(text, &state); err != nil {
+			return 0, nil, fmt.Errorf("container %s: %s: %w", id, path, err)
+		}
+		if err := json.Unmarshal(state[s.pid], &pid); err != nil || pid <= 0 {
+			return 0, nil, fmt.Errorf("container %s: %s: no %q", id, path, s.pid)
+		}
+		return pid, nil, nil
 	}
 	return 0, nil, fmt.Errorf("container %s: %w", id, errNoContainer)
 }
