@@ -198,6 +198,14 @@ var companions = func() map[arch.Call]arch.Companion {
 	return list
 }()
 
+// behind says of each call whether it is one of companions.
+var behind = func() (list [arch.CallCount]bool) {
+	for call := range companions {
+		list[call] = true
+	}
+	return list
+}()
+
 // made are the calls that socketcall and ipc make, by their first argument.
 var made = func() map[through]arch.Call {
 	list := map[through]arch.Call{}
@@ -340,7 +348,7 @@ func (c *checker) highest(known map[place]uint32, p place) uint32 {
 			if call < 0 {
 				continue
 			}
-			if _, companion := companions[arch.Call(call)]; companion {
+			if behind[call] {
 				continue
 			}
 			if nr, ok := p.arch.NumberOf(arch.Call(call)); ok {

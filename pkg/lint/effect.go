@@ -100,9 +100,6 @@ func (c *checker) raises(n naming) bool {
 	case bpf.RetAllow, bpf.RetLog, bpf.RetTrace:
 		return false
 	}
-	if c.profile.Default == bpf.Errno(38) {
-		return false
-	}
 	for t := range c.targets {
 		if !c.active[t][n.rule] {
 			continue
@@ -111,6 +108,9 @@ func (c *checker) raises(n naming) bool {
 			nr, ok := a.NumberOf(n.call)
 			if _, companion := companions[n.call]; !ok || companion && a.Multiplexed {
 				continue
+			}
+			if c.profile.Default == bpf.Errno(38) {
+				nr = min(nr, a.NumberBase+1) // what matters is only whether there is a stub
 			}
 			if !c.covered(t, a, n, nr) {
 				return true
@@ -129,6 +129,9 @@ func (c *checker) covered(target int, a *arch.Arch, n naming, nr uint32) bool {
 		for _, call := range names {
 			if call < 0 || c.dropped[naming{i, arch.Call(call)}] || (naming{i, arch.Call(call)}) == n {
 				continue
+			}
+			if a.Multiplexed && behind[call] {
+				continue // these do not count
 			}
 			if other, ok := a.NumberOf(arch.Call(call)); ok && other >= nr {
 				return true

@@ -363,8 +363,11 @@ func (c *config) stub() (bpf.Program, error) {
 		}
 	}
 	errno := uint16(38)
-	if strings.HasPrefix(c.native.Name, "mips") {
-		errno = 89 // <asm/errno.h> of the machine that runc is built for
+	switch { // <asm/errno.h> of the machine that runc is built for
+	case strings.HasPrefix(c.native.Name, "mips"):
+		errno = 89
+	case strings.HasPrefix(c.native.Name, "parisc"):
+		errno = 251
 	}
 	return stub(list, bpf.Errno(errno)), nil
 }
