@@ -157,7 +157,7 @@ func (c *cacheOptions) compare(cmd *cobra.Command, _ []string) error {
 func (c *cacheOptions) programs(cmd *cobra.Command) ([]bpf.Program, error) {
 	switch {
 	case len(c.filters) > 0:
-		return readPrograms(c.filters)
+		return readPrograms(cmd, c.filters)
 	case c.profile == "":
 		return installed(c.pid)
 	}

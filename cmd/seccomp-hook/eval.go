@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,10 @@ number and, after a tab, by name.`,
 			if len(files) == 0 {
 				return usage("--filter is missing")
 			}
-			programs, err := readPrograms(files)
+			if slices.Contains(files, stdin) {
+				return usage("--filter -: stdin has the calls")
+			}
+			programs, err := readPrograms(cmd, files)
 			if err != nil {
 				return err
 			}

@@ -45,7 +45,7 @@ looked at: architectures, capabilities, kernels. docs/lint.md has all rules.
 			var findings []lint.Finding
 			var failures []error
 			for _, name := range args {
-				list, err := lintProfile(name, o)
+				list, err := lintProfile(cmd, name, o)
 				findings = append(findings, list...)
 				failures = append(failures, err)
 			}
@@ -82,13 +82,13 @@ var lintFormats = map[string]func(io.Writer, []lint.Finding) error{
 }
 
 // lintProfile looks at one profile. One that asks for no filter has nothing.
-func lintProfile(name string, o lint.Options) ([]lint.Finding, error) {
+func lintProfile(cmd *cobra.Command, name string, o lint.Options) ([]lint.Finding, error) {
 	var text []byte
 	var err error
 	if strings.HasPrefix(name, "builtin:") {
 		text, err = spec.BuiltinText(name)
 	} else {
-		text, err = readFile(name, spec.MaxSize)
+		text, err = readFile(cmd, name, spec.MaxSize)
 	}
 	if err != nil {
 		return nil, err

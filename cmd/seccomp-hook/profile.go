@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,10 +24,12 @@ type target struct {
 	strict      bool
 	optimize    string
 	weights     string
+	cmd         *cobra.Command // whose stdin "-" is
 }
 
 // register adds the flags that matter to what a profile means.
 func (t *target) register(cmd *cobra.Command) {
+	t.cmd = cmd
 	cmd.Flags().StringVar(&t.caps, "caps", "", "`SET` of capabilities, for Docker-format profiles: CAP_A,CAP_B, default, all or none (default: Docker's fourteen; for a config.json its bounding set)")
 	cmd.Flags().StringVar(&t.archs, "arch", "", "`LIST` of architectures in place of the profile's, the native one first: x86_64,x86,x32,aarch64,… (default: the profile's and this machine's)")
 	cmd.Flags().BoolVar(&t.strict, "strict", false, "refuse profiles with unknown properties or calls")
@@ -56,7 +60,7 @@ func (t *target) request(name string) (filter.Request, error) {
 		}
 	}
 	if t.weights != "" {
-		if r.Compile.Weights, err = readWeights(t.weights); err != nil {
+		if r.Compile.Weights, err = readWeights(t.cmd, t.weights); err != nil {
 			return r, err
 		}
 	}
@@ -66,7 +70,7 @@ func (t *target) request(name string) (filter.Request, error) {
 	if strings.HasPrefix(name, "builtin:") {
 		return r, nil
 	}
-	r.Text, err = readFile(name, spec.MaxSize)
+	r.Text, err = readFile(t.cmd, name, spec.MaxSize)
 	return r, err
 }
 
@@ -94,13 +98,12 @@ func architectureNames() []string {
 	return names
 }
 
-func readWeights(name string) (*compile.Weights, error) {
-	file, err := os.Open(name)
+func readWeights(cmd *cobra.Command, name string) (*compile.Weights, error) {
+	text, err := readFile(cmd, name, spec.MaxSize)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	w, err := compile.ParseWeights(file)
+	w, err := compile.ParseWeights(bytes.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -125,9 +128,9 @@ func runningRelease() (string, error) {
 
 // readProgram reads a program in the raw format and checks that the kernel
 // would take it.
-func readProgram(name string) (bpf.Program, error) {
+func readProgram(cmd *cobra.Command, name string) (bpf.Program, error) {
 	// One more byte than the longest program is an error of UnmarshalBinary.
-	text, err := readFile(name, 8*(bpf.MaxInstructions+1))
+	text, err := readFile(cmd, name, 8*(bpf.MaxInstructions+1))
 	if err != nil {
 		return nil, err
 	}
@@ -141,29 +144,41 @@ func readProgram(name string) (bpf.Program, error) {
 	return p, nil
 }
 
-func readPrograms(names []string) ([]bpf.Program, error) {
+func readPrograms(cmd *cobra.Command, names []string) ([]bpf.Program, error) {
 	programs := make([]bpf.Program, len(names))
 	for i, name := range names {
 		var err error
-		if programs[i], err = readProgram(name); err != nil {
+		if programs[i], err = readProgram(cmd, name); err != nil {
 			return nil, err
 		}
 	}
 	return programs, nil
 }
 
-// readFile reads a file of at most limit bytes.
-func readFile(name string, limit int64) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
+// stdin is the name of standard input on the command line.
+const stdin = "-"
+
+// readFile reads a file of at most limit bytes, or stdin.
+func readFile(cmd *cobra.Command, name string, limit int64) ([]byte, error) {
+	in := cmd.InOrStdin()
+	if name != stdin {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		in = file
 	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("%s: larger than %d bytes", name, limit)
+	text, err := io.ReadAll(io.LimitReader(in, limit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case int64(len(text)) > limit:
+		return nil, fmt.Errorf("%s: larger than %d bytes", name, limit)
+	case len(text) == 0 && name == stdin:
+		return nil, errors.New("stdin: nothing to read")
 	}
-	return text, err
+	return text, nil
 }
 
 // tell writes warnings to stderr.

@@ -134,6 +134,7 @@ builtin:containerd.
 		runtimeCommand(),
 		stateCommand(),
 		compileCommand(),
+		decompileCommand(),
 		evalCommand(),
 		cacheCommand(),
 		inspectCommand(),

@@ -70,7 +70,7 @@ func (s *scope) against(cmd *cobra.Command, r filter.Request, program, against s
 		return verify.Result{}, err
 	}
 	if program != "" {
-		p, err := readProgram(program)
+		p, err := readProgram(cmd, program)
 		if err != nil {
 			return verify.Result{}, err
 		}

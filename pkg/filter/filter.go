@@ -3,8 +3,6 @@ package filter
 import (
 	"crypto/sha256"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
-
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/precompute"
 	"seccomp-hook/pkg/spec"
@@ -49,22 +47,4 @@ type Listener struct {
 
 // FlagNames returns the flags by their OCI names; nil where the profile does not
 // say, which is not the same as an empty list.
-func (f *Filter) FlagNames() []string {
-	if f.Flags.Unset {
-		return nil
-	}
-	names := []string{}
-	for _, flag := range [...]struct {
-		on   bool
-		name specs.LinuxSeccompFlag
-	}{
-		{f.Flags.Log, specs.LinuxSeccompFlagLog},
-		{f.Flags.SpecAllow, specs.LinuxSeccompFlagSpecAllow},
-		{f.Flags.WaitKillableRecv, specs.LinuxSeccompFlagWaitKillableRecv},
-	} {
-		if flag.on {
-			names = append(names, string(flag.name))
-		}
-	}
-	return names
-}
+func (f *Filter) FlagNames() []string { return f.Flags.Names() }

@@ -60,9 +60,9 @@ var dockerRuleProperties = append([]property[rule]{
 		r.name, err = d.string()
 		return err
 	}},
-	{"comment", func(d *decoder, r *rule) error {
+	{"comment", func(d *decoder, r *rule) (err error) {
 		r.object.Form = FormDocker
-		_, err := d.string()
+		r.Comment, err = d.string()
 		return err
 	}},
 	{"includes", func(d *decoder, r *rule) error { return r.readFilter(d, &r.Includes) }},

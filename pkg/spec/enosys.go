@@ -21,7 +21,7 @@ func (r *resolver) enosysStub(a *arch.Arch) ranges {
 		// counts as one that names none.
 		return nil
 	}
-	verdict := Verdict{Default: bpf.Errno(enosys(r.target.Native))}
+	verdict := Verdict{Default: bpf.Errno(Enosys(r.target.Native))}
 	newer := func(first, last uint32) Range { return Range{max(first, highest+1), last, verdict} }
 	switch a.Name {
 	case "x86_64":

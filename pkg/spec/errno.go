@@ -223,8 +223,9 @@ func ownErrnos(a *arch.Arch) bool {
 	return strings.HasPrefix(a.Name, "mips") || strings.HasPrefix(a.Name, "parisc")
 }
 
-// enosys returns the number of ENOSYS on a (<asm/errno.h>).
-func enosys(a *arch.Arch) uint16 {
+// Enosys returns the number of ENOSYS on a (<asm/errno.h>), which runc's stub
+// returns.
+func Enosys(a *arch.Arch) uint16 {
 	switch {
 	case strings.HasPrefix(a.Name, "mips"):
 		return 89

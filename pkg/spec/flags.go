@@ -30,3 +30,25 @@ func (f *Flags) set(name string) bool {
 	}
 	return true
 }
+
+// Names returns the flags by their names in a profile; nil where the profile
+// does not say, which is not the same as an empty list.
+func (f Flags) Names() []string {
+	if f.Unset {
+		return nil
+	}
+	names := []string{}
+	for _, flag := range [...]struct {
+		on   bool
+		name string
+	}{
+		{f.Log, "SECCOMP_FILTER_FLAG_LOG"},
+		{f.SpecAllow, "SECCOMP_FILTER_FLAG_SPEC_ALLOW"},
+		{f.WaitKillableRecv, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"},
+	} {
+		if flag.on {
+			names = append(names, flag.name)
+		}
+	}
+	return names
+}

@@ -86,6 +86,8 @@ type Syscall struct {
 	// Includes and Excludes decide whether the rule counts; nil where a rule
 	// has none.
 	Includes, Excludes *Filter
+	// Comment is Docker's, and says nothing.
+	Comment string
 }
 
 // Arg is a condition on one argument, as written.
