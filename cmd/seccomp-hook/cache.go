@@ -35,6 +35,8 @@ without those from the programs that the process has.
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
+			case c.format != "text" && c.format != "json":
+				return usage("--format %q: must be text or json", c.format)
 			case c.diff && c.pid == 0:
 				return usage("--diff takes --pid")
 			case c.diff:
@@ -53,6 +55,7 @@ without those from the programs that the process has.
 	flags.BoolVar(&c.diff, "diff", false, "print where the prediction and the kernel's table differ")
 	flags.StringVar(&c.kernel, "kernel", kernelRunning, "`VERSION` of the kernel, such as 6.12, or running")
 	flags.BoolVar(&c.summary, "summary", false, "print counts instead of the table")
+	formatFlag(cmd, &c.format)
 	c.target.registerCompile(cmd)
 	cmd.MarkFlagsMutuallyExclusive("profile", "filter")
 	cmd.MarkFlagsMutuallyExclusive("pid", "kernel")
@@ -68,6 +71,7 @@ type cacheOptions struct {
 	diff    bool
 	kernel  string
 	summary bool
+	format  string
 	target  target
 }
 
@@ -86,6 +90,9 @@ func (c *cacheOptions) print(cmd *cobra.Command) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.format == "json" {
+		return printJSON(cmd.OutOrStdout(), newCacheDocument(cache, !c.summary))
 	}
 	if c.summary {
 		return summarise(cmd.OutOrStdout(), cache, programs)
@@ -142,10 +149,22 @@ func (c *cacheOptions) compare(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	differences := predicted.Diff(cache)
-	for _, d := range differences {
-		if _, err := fmt.Fprintln(cmd.OutOrStdout(), d); err != nil {
-			return err
+	if c.format == "json" {
+		document := newCacheDocument(cache, false)
+		document.Differences = []string{}
+		for _, d := range differences {
+			document.Differences = append(document.Differences, d.String())
 		}
+		err = printJSON(cmd.OutOrStdout(), document)
+	} else {
+		for _, d := range differences {
+			if _, err = fmt.Fprintln(cmd.OutOrStdout(), d); err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
+		return err
 	}
 	if len(differences) > 0 {
 		return &exitError{code: exitDifferent}
@@ -248,4 +267,33 @@ func pointerWarnings(programs []bpf.Program) []string {
 		}
 	}
 	return list
+}
+
+// cacheDocument is what --format json writes.
+type cacheDocument struct {
+	Version     int                `json:"version"`
+	Tables      []cacheTableCounts `json:"tables"`
+	Differences []string           `json:"differences,omitempty"` // of --diff
+}
+
+type cacheTableCounts struct {
+	Arch    string   `json:"arch"`
+	Size    int      `json:"size"`
+	Allowed int      `json:"allowed"`
+	Numbers []uint32 `json:"numbers,omitempty"` // those allowed
+}
+
+func newCacheDocument(cache precompute.Cache, numbers bool) cacheDocument {
+	d := cacheDocument{Version: schemaVersion}
+	for i := range cache.Tables {
+		t := &cache.Tables[i]
+		counts := cacheTableCounts{Arch: t.Name, Size: int(t.Size), Allowed: int(t.Count())}
+		for nr := range uint32(t.Size) {
+			if numbers && t.Allows(nr) {
+				counts.Numbers = append(counts.Numbers, nr)
+			}
+		}
+		d.Tables = append(d.Tables, counts)
+	}
+	return d
 }

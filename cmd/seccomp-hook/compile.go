@@ -123,6 +123,7 @@ func writeC(w io.Writer, f *filter.Filter) error {
 
 // compiled is what --format json writes.
 type compiled struct {
+	Version      int               `json:"version"` // of this form
 	Annotations  map[string]string `json:"annotations"`
 	Flags        []string          `json:"flags"` // of seccomp(2); null: the profile does not say
 	Listener     *listener         `json:"listener,omitempty"`
@@ -144,6 +145,7 @@ type instruction struct {
 
 func writeJSON(w io.Writer, f *filter.Filter) error {
 	c := compiled{
+		Version:      schemaVersion,
 		Annotations:  f.Annotations(),
 		Flags:        f.FlagNames(),
 		Warnings:     f.Warnings,

@@ -9,6 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
 
+	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/decompile"
 	"seccomp-hook/pkg/explain"
@@ -162,7 +163,11 @@ type place struct {
 // of a program behind that, and is nil where there are no programs.
 func (o *profileOutput) write(cmd *cobra.Command, result *decompile.Result, where func(decompile.Loss) *place) error {
 	losses := make([]loss, len(result.Losses))
+	serious := 0
 	for i, l := range result.Losses {
+		if !l.Minor() {
+			serious++
+		}
 		losses[i] = newLoss(l)
 		if where != nil {
 			losses[i].At = where(l)
@@ -171,8 +176,8 @@ func (o *profileOutput) write(cmd *cobra.Command, result *decompile.Result, wher
 			tell(cmd, []string{losses[i].String()})
 		}
 	}
-	if len(losses) > 0 && !o.lossy && o.format != "json" {
-		return fmt.Errorf("%d differences: no profile says the same; --lossy writes one that allows no more", len(losses))
+	if serious > 0 && !o.lossy && o.format != "json" {
+		return fmt.Errorf("%d differences: no profile says the same; --lossy writes one that allows no more", serious)
 	}
 	write := func(w io.Writer) error { return o.encode(w, result.Profile, losses) }
 	var err error
@@ -181,7 +186,7 @@ func (o *profileOutput) write(cmd *cobra.Command, result *decompile.Result, wher
 	} else {
 		err = writeFile(o.file, write)
 	}
-	if err == nil && len(losses) > 0 && !o.lossy {
+	if err == nil && serious > 0 && !o.lossy {
 		return &exitError{code: exitFailure} // the losses are in the JSON
 	}
 	return err
@@ -224,10 +229,6 @@ func (l loss) String() string {
 	return text
 }
 
-// schemaVersion is the version of what --format json writes. It grows when a
-// field changes its meaning or goes; a new field does not change it.
-const schemaVersion = 1
-
 func (o *profileOutput) encode(w io.Writer, p *spec.Profile, losses []loss) error {
 	form := spec.FormRuntime
 	switch o.format {
@@ -236,6 +237,10 @@ func (o *profileOutput) encode(w io.Writer, p *spec.Profile, losses []loss) erro
 		return err
 	case "docker":
 		form = spec.FormDocker
+		docker := *p
+		docker.ArchMap = []spec.ArchMapping{archMapping(p.Architectures)}
+		docker.Architectures = nil
+		p = &docker
 	}
 	text, err := p.Encode(form)
 	if err == nil && o.format == "json" {
@@ -251,6 +256,15 @@ func (o *profileOutput) encode(w io.Writer, p *spec.Profile, losses []loss) erro
 		_, err = w.Write(text)
 	}
 	return err
+}
+
+// archMapping lists architectures as Docker does, the native one first.
+func archMapping(archs []*arch.Arch) spec.ArchMapping {
+	m := spec.ArchMapping{Architecture: archs[0].OCI, SubArchitectures: []string{}}
+	for _, a := range archs[1:] {
+		m.SubArchitectures = append(m.SubArchitectures, a.OCI)
+	}
+	return m
 }
 
 // describe renders a profile for people: the default action, the architectures,

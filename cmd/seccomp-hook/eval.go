@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 func evalCommand() *cobra.Command {
 	var files []string
+	var format string
 	cmd := &cobra.Command{
 		Use:   "eval --filter F [--filter G …]",
 		Short: "Say what a chain of filters returns for calls read from stdin",
@@ -36,21 +38,25 @@ number and, after a tab, by name.`,
 			if slices.Contains(files, stdin) {
 				return usage("--filter -: stdin has the calls")
 			}
+			if format != "text" && format != "json" {
+				return usage("--format %q: must be text or json", format)
+			}
 			programs, err := readPrograms(cmd, files)
 			if err != nil {
 				return err
 			}
 			tell(cmd, pointerWarnings(programs))
 			out := bufio.NewWriter(cmd.OutOrStdout())
-			err = evaluate(cmd.InOrStdin(), out, programs)
+			err = evaluate(cmd.InOrStdin(), out, programs, format)
 			return errors.Join(err, out.Flush())
 		},
 	}
+	formatFlag(cmd, &format)
 	cmd.Flags().StringArrayVar(&files, "filter", nil, "`FILE` with a program in the raw format; repeat it for a chain, the oldest first")
 	return cmd
 }
 
-func evaluate(in io.Reader, out io.Writer, programs []bpf.Program) error {
+func evaluate(in io.Reader, out io.Writer, programs []bpf.Program, format string) error {
 	chains := map[bpf.Endian]*precompute.Chain{}
 	for _, e := range [...]bpf.Endian{bpf.Little, bpf.Big} {
 		chains[e] = precompute.NewChain(e)
@@ -68,7 +74,12 @@ func evaluate(in io.Reader, out io.Writer, programs []bpf.Program) error {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
 		r := chains[explain.EndianOf(call.Arch)].Evaluate(&call).Return
-		if _, err := fmt.Fprintf(out, "0x%08x\t%s\n", uint32(r), r); err != nil {
+		if format == "json" {
+			err = json.NewEncoder(out).Encode(evaluation{schemaVersion, call.Arch, call.Nr, uint32(r), r.String()})
+		} else {
+			_, err = fmt.Fprintf(out, "0x%08x\t%s\n", uint32(r), r)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -79,4 +90,13 @@ func evaluate(in io.Reader, out io.Writer, programs []bpf.Program) error {
 		return fmt.Errorf("stdin: %w", err)
 	}
 	return nil
+}
+
+// evaluation is what --format json writes, one a line.
+type evaluation struct {
+	Version int    `json:"version"`
+	Arch    uint32 `json:"arch"` // the AUDIT_ARCH_* token
+	Number  uint32 `json:"number"`
+	Return  uint32 `json:"return"`
+	Action  string `json:"action"`
 }

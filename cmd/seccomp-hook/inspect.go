@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-
 	"github.com/spf13/cobra"
 
 	"seccomp-hook/pkg/filter"
@@ -42,9 +40,10 @@ kernel's table.`,
 			if format == "text" {
 				return in.WriteText(cmd.OutOrStdout())
 			}
-			encoder := json.NewEncoder(cmd.OutOrStdout())
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(in)
+			return printJSON(cmd.OutOrStdout(), struct {
+				Version int `json:"version"`
+				*live.Inspection
+			}{schemaVersion, in})
 		},
 	}
 	cmd.Flags().IntVar(&pid, "pid", 0, "process, or thread, to look at")

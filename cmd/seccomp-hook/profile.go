@@ -160,8 +160,10 @@ const stdin = "-"
 
 // readFile reads a file of at most limit bytes, or stdin.
 func readFile(cmd *cobra.Command, name string, limit int64) ([]byte, error) {
-	in := cmd.InOrStdin()
-	if name != stdin {
+	var in io.Reader
+	if name == stdin && cmd != nil {
+		in = cmd.InOrStdin()
+	} else {
 		file, err := os.Open(name)
 		if err != nil {
 			return nil, err

@@ -17,7 +17,7 @@ const libseccomp = "libseccomp"
 
 func verifyCommand() *cobra.Command {
 	var s scope
-	var program, against string
+	var program, against, format string
 	cmd := &cobra.Command{
 		Use:   "verify [flags] PROFILE (--program FILE | --against PROFILE2 | --against libseccomp)",
 		Short: "Decide whether a program or another profile says the same as a profile",
@@ -34,6 +34,9 @@ stderr; that flags or listeners differ is a warning.
 			if err != nil {
 				return err
 			}
+			if format != "text" && format != "json" {
+				return usage("--format %q: must be text or json", format)
+			}
 			kernels, err := s.kernels(nil)
 			if err != nil {
 				return err
@@ -44,10 +47,11 @@ stderr; that flags or listeners differ is a warning.
 			if err != nil {
 				return err
 			}
-			return conclude(cmd, result, time.Since(begin))
+			return conclude(cmd, result, time.Since(begin), format)
 		}),
 	}
 	s.register(cmd)
+	formatFlag(cmd, &format)
 	cmd.Flags().StringVar(&program, "program", "", "`FILE` with a program in the raw format")
 	cmd.Flags().StringVar(&against, "against", "", "another `PROFILE`, or libseccomp")
 	cmd.MarkFlagsMutuallyExclusive("program", "against")
@@ -123,7 +127,7 @@ func (s *scope) profiles(cmd *cobra.Command, first, second string) (verify.Resul
 }
 
 // conclude prints the outcome of a proof and turns it into an exit code.
-func conclude(cmd *cobra.Command, result verify.Result, took time.Duration) error {
+func conclude(cmd *cobra.Command, result verify.Result, took time.Duration, format string) error {
 	text := result.Outcome.String()
 	if w := result.Witness; w != nil {
 		text += fmt.Sprintf(": %s%s: first %s, second %s", explain.Name(w.Call.Arch, w.Call.Nr), explain.Arguments(w.Call.Args), w.First, w.Second)
@@ -131,7 +135,13 @@ func conclude(cmd *cobra.Command, result verify.Result, took time.Duration) erro
 			text += fmt.Sprintf(", instruction pointer %#x", w.Call.IP)
 		}
 	}
-	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s (%s)\n", text, took.Round(time.Microsecond)); err != nil {
+	var err error
+	if format == "json" {
+		err = printJSON(cmd.OutOrStdout(), conclusion(result, took))
+	} else {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s (%s)\n", text, took.Round(time.Microsecond))
+	}
+	if err != nil {
 		return err
 	}
 	switch result.Outcome {
@@ -142,4 +152,25 @@ func conclude(cmd *cobra.Command, result verify.Result, took time.Duration) erro
 	default:
 		return &exitError{code: exitUndecided}
 	}
+}
+
+// verification is what --format json writes.
+type verification struct {
+	Version int    `json:"version"`
+	Outcome string `json:"outcome"` // equal, different, undecided
+	// Call is one for which the two differ, and First and Second what it gets.
+	Call         string `json:"call,omitempty"`
+	First        string `json:"first,omitempty"`
+	Second       string `json:"second,omitempty"`
+	Pointer      uint64 `json:"instructionPointer,omitempty"`
+	Microseconds int64  `json:"microseconds"`
+}
+
+func conclusion(result verify.Result, took time.Duration) verification {
+	v := verification{Version: schemaVersion, Outcome: result.Outcome.String(), Microseconds: took.Microseconds()}
+	if w := result.Witness; w != nil {
+		v.Call = explain.Name(w.Call.Arch, w.Call.Nr) + explain.Arguments(w.Call.Args)
+		v.First, v.Second, v.Pointer = w.First.String(), w.Second.String(), w.Call.IP
+	}
+	return v
 }

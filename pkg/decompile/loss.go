@@ -26,6 +26,13 @@ type Loss struct {
 	Pointer bool
 }
 
+// Minor reports whether the loss is about numbers of which no kernel makes
+// calls, from 0x80000000 on, and both deny them: runc's stub fails with ENOSYS
+// what libseccomp's filter behind it kills.
+func (l Loss) Minor() bool {
+	return !l.Others && l.First >= 2*arch.X32Bit && rank(l.Filter) == denied && rank(l.Profile) == denied
+}
+
 // mostRuns bounds the runs of numbers without a name that are told for one
 // architecture: a filter can tell every second of 2^32 apart.
 const mostRuns = 16

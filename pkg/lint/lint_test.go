@@ -351,7 +351,7 @@ func TestRules(t *testing.T) {
 			}
 		}
 	}
-	for k := range spec.WarnErrno + 1 {
+	for k := range spec.WarnKernel + 1 {
 		if !seen[k.String()] {
 			t.Errorf("no rule for the warning %s", k)
 		}

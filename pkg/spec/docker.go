@@ -78,6 +78,9 @@ func (r *rule) readFilter(d *decoder, into **Filter) error {
 	f := new(Filter)
 	*into = f
 	err := readObject(d, f, filterProperties, func(string) { r.object.unknown(d, r.index) })
+	if f.patch != "" {
+		r.object.Warnings.add(WarnKernel, r.index, d.place()+".minKernel", "minKernel %q counts as %q: kernels are told apart by two numbers", f.patch, f.MinKernel)
+	}
 	for i, name := range f.Caps {
 		if !slices.Contains(capabilities[:], name) {
 			r.object.Warnings.add(WarnCapability, r.index, fmt.Sprintf("%s.caps[%d]", d.place(), i), "capability %q is unknown: no container has it", name)
@@ -114,6 +117,13 @@ var filterProperties = []property[Filter]{
 			return err
 		}
 		version, ok := parseMinKernel(text)
+		if parts := strings.SplitN(text, ".", 3); !ok && len(parts) == 3 {
+			// Old profiles of Docker's have "4.8.0", which moby refuses today.
+			if _, err := strconv.ParseUint(parts[2], 10, 8); err == nil {
+				version, ok = parseMinKernel(parts[0] + "." + parts[1])
+				f.patch = text
+			}
+		}
 		if !ok {
 			return d.fail(pos, "invalid kernel version %q, two numbers such as \"4.8\" expected", text)
 		}

@@ -9,10 +9,9 @@ import (
 )
 
 // Encode writes a profile as text that Parse reads back: as an OCI
-// linux.seccomp object (FormRuntime) or a Docker-format profile (FormDocker),
-// where the first of the Architectures is taken for the native one. The text is
-// the same for the same profile. The error says that the profile has what the
-// form has not.
+// linux.seccomp object (FormRuntime) or a Docker-format profile (FormDocker). The
+// text is the same for the same profile. The error says that the profile has
+// what the form has not.
 func (p *Profile) Encode(form Form) ([]byte, error) {
 	e := encodedProfile{
 		DefaultAction: actionName(p.Default), DefaultErrnoRet: errnoOf(p.Default),
@@ -45,9 +44,6 @@ func (p *Profile) Encode(form Form) ([]byte, error) {
 	switch {
 	case p.Disabled:
 		return nil, fmt.Errorf("spec: profile %s: %w", p.Name, ErrDisabled)
-	case form == FormDocker && len(e.Architectures) > 0:
-		e.ArchMap = []encodedArch{{e.Architectures[0], append([]string{}, e.Architectures[1:]...)}}
-		e.Architectures = nil
 	case form == FormRuntime && conditional:
 		return nil, fmt.Errorf("spec: profile %s: an OCI object has no archMap, comments, includes and excludes", p.Name)
 	}
@@ -96,7 +92,7 @@ type encodedArg struct {
 type encodedFilter struct {
 	Caps      []string `json:"caps,omitempty"`
 	Arches    []string `json:"arches,omitempty"`
-	MinKernel string   `json:"minKernel,omitempty"`
+	MinKernel *string  `json:"minKernel,omitempty"` // "" is not none
 }
 
 func encodeFilter(f *Filter) *encodedFilter {
@@ -104,8 +100,11 @@ func encodeFilter(f *Filter) *encodedFilter {
 		return nil
 	}
 	e := &encodedFilter{Caps: f.Caps, Arches: f.Arches}
-	if f.MinKernel != nil && *f.MinKernel != (KernelVersion{}) {
-		e.MinKernel = f.MinKernel.String()
+	if f.MinKernel != nil {
+		e.MinKernel = new(string)
+		if *f.MinKernel != (KernelVersion{}) {
+			*e.MinKernel = f.MinKernel.String()
+		}
 	}
 	return e
 }

@@ -16,16 +16,19 @@ const maxDepth = 10000
 type ParseError struct {
 	Profile      string // the name it was read under
 	Path         string // "syscalls[3].args[0].value", "" for the whole
-	Line, Column int    // from 1; columns are bytes
+	Line, Column int    // from 1; columns are bytes; 0 in YAML
 	Reason       string
 }
 
 func (e *ParseError) Error() string {
-	where := fmt.Sprintf("line %d, column %d", e.Line, e.Column)
-	if e.Path != "" {
-		where += ": " + e.Path
+	where := ""
+	if e.Line > 0 {
+		where = fmt.Sprintf("line %d, column %d: ", e.Line, e.Column)
 	}
-	return fmt.Sprintf("spec: profile %s: %s: %s", e.Profile, where, e.Reason)
+	if e.Path != "" {
+		where += e.Path + ": "
+	}
+	return fmt.Sprintf("spec: profile %s: %s%s", e.Profile, where, e.Reason)
 }
 
 // decoder reads JSON in one pass, without a tree between text and profile. It
@@ -35,8 +38,11 @@ func (e *ParseError) Error() string {
 type decoder struct {
 	profile string
 	text    string
-	pos     int
-	path    []pathStep
+	// converted says that the text was made of another one, and its lines say
+	// nothing.
+	converted bool
+	pos       int
+	path      []pathStep
 	// held is strings that belong to the objects and arrays being read: the
 	// keys of an object so far, the elements of an array. Those of an inner
 	// one are on top of those of the outer.
@@ -59,6 +65,9 @@ type property[T any] struct {
 
 // fail returns an error about the text at pos.
 func (d *decoder) fail(pos int, format string, args ...any) error {
+	if d.converted {
+		return &ParseError{Profile: d.profile, Path: d.where(), Reason: fmt.Sprintf(format, args...)}
+	}
 	before := d.text[:pos]
 	return &ParseError{
 		Profile: d.profile,
@@ -89,11 +98,14 @@ func (d *decoder) where() string {
 
 // place is where, from the seccomp object on.
 func (d *decoder) place() string {
-	return strings.TrimPrefix(d.where(), configPrefix)
+	return strings.TrimPrefix(strings.TrimPrefix(d.where(), configPrefix), operatorPrefix)
 }
 
 // configPrefix leads to the seccomp object of a config.json.
 const configPrefix = "linux.seccomp."
+
+// operatorPrefix leads to that of a SeccompProfile.
+const operatorPrefix = "spec."
 
 // isWord reports whether key can stand in a path as it is.
 func isWord(key string) bool {

@@ -14,6 +14,16 @@ func Parse(data []byte, name string) (*Profile, error) {
 		return nil, fmt.Errorf("spec: profile %s: %w", name, ErrTooLarge)
 	}
 	d := &decoder{profile: name, text: string(data)}
+	if resource.Match(data) {
+		text, err := jsonOf(data)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("spec: profile %s: YAML: %w", name, err)
+		case len(text) > MaxSize:
+			return nil, fmt.Errorf("spec: profile %s: %w", name, ErrTooLarge)
+		}
+		d.text, d.converted = string(text), true
+	}
 	f := &file{object: object{Profile: Profile{Name: name, Flags: Flags{Unset: true}}}}
 	start := d.pos
 	if err := readObject(d, f, fileProperties, func(string) { f.others = append(f.others, d.where()) }); err != nil {
@@ -23,6 +33,10 @@ func Parse(data []byte, name string) (*Profile, error) {
 		return nil, err
 	}
 	switch {
+	case f.operator.given || f.operator.spec:
+		if err := f.finishOperator(d, start); err != nil {
+			return nil, err
+		}
 	case f.config && f.bare:
 		return nil, d.fail(start, "properties of both a config.json and a seccomp object")
 	case f.config:
@@ -41,6 +55,7 @@ func Parse(data []byte, name string) (*Profile, error) {
 			return nil, err
 		}
 	}
+	f.Disabled = f.Disabled || f.operator.disabled
 	return &f.Profile, nil
 }
 
@@ -48,10 +63,11 @@ func Parse(data []byte, name string) (*Profile, error) {
 // form it has.
 type file struct {
 	object
-	config  bool     // it has a property of config.json
-	bare    bool     // it has a property of a seccomp object
-	present bool     // there is a seccomp object
-	others  []string // properties of the file that are neither
+	config   bool     // it has a property of config.json
+	bare     bool     // it has a property of a seccomp object
+	present  bool     // there is a seccomp object
+	others   []string // properties of the file that are neither
+	operator operator
 }
 
 // fileProperties are what a file can have at its top: what matters of a
@@ -71,6 +87,7 @@ var fileProperties = func() []property[file] {
 			return readObject(d, f, linuxProperties, nil)
 		}},
 	}
+	list = append(list, resourceProperties...)
 	for _, p := range dockerProperties {
 		list = append(list, property[file]{p.name, func(d *decoder, f *file) error {
 			f.bare, f.present = true, true

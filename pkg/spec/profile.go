@@ -18,12 +18,16 @@ const (
 	// FormDocker is a profile as Docker and Podman take it: a linux.seccomp
 	// object whose rules can depend on capabilities, architecture and kernel.
 	FormDocker
+	// FormOperator is a SeccompProfile of the Kubernetes Security Profiles
+	// Operator, in YAML or JSON.
+	FormOperator
 )
 
 var formNames = [...]string{
-	FormRuntime: "OCI seccomp object",
-	FormConfig:  "OCI config.json",
-	FormDocker:  "Docker-format profile",
+	FormRuntime:  "OCI seccomp object",
+	FormConfig:   "OCI config.json",
+	FormDocker:   "Docker-format profile",
+	FormOperator: "SeccompProfile resource",
 }
 
 func (f Form) String() string { return formNames[f] }
@@ -110,6 +114,8 @@ type Filter struct {
 	// MinKernel is the kernel version from which it applies, if it depends on
 	// that; zero is a version that every kernel has.
 	MinKernel *KernelVersion
+	// patch is a version with a third number, which counts without it.
+	patch string
 }
 
 // Target is what a profile is resolved for.

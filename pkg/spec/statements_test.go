@@ -466,7 +466,7 @@ func TestStatement20DockerConditions(t *testing.T) {
 		"both architectures and archMap")
 	expectError(t, `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"name": "a", "names": ["b"], "action": "SCMP_ACT_LOG"}]}`,
 		"syscalls[0]: both name and names")
-	for _, version := range []string{"4", "4.8.1", "4.x", "0.0", "256.1", "-4.8", " 4.8"} {
+	for _, version := range []string{"4", "4.8.1.1", "4.x", "0.0", "256.1", "-4.8", " 4.8"} {
 		expectError(t, `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
 			{"names": ["a"], "action": "SCMP_ACT_LOG", "includes": {"minKernel": "`+version+`"}}]}`,
 			fmt.Sprintf("syscalls[0].includes.minKernel: invalid kernel version %q", version))

@@ -23,6 +23,9 @@ const (
 	WarnArch
 	// WarnErrno is an errnoRet with an action that takes none: runc ignores it.
 	WarnErrno
+	// WarnKernel is a minKernel with a third number, which counts without it.
+	// Moby refuses it.
+	WarnKernel
 )
 
 var warningNames = [...]string{
@@ -31,6 +34,7 @@ var warningNames = [...]string{
 	WarnCapability: "unknown-capability",
 	WarnArch:       "unknown-architecture",
 	WarnErrno:      "errno-ignored",
+	WarnKernel:     "kernel-version",
 }
 
 func (k WarningKind) String() string { return warningNames[k] }
