@@ -95,6 +95,16 @@ test-runc: tools build ## Run all of runc's own test suite against seccomp-runc,
 test-engines: tools build ## Run Docker Engine and Podman with seccomp-runc and the hook (root)
 	go test -count 1 -timeout 30m -tags integration -run '^TestEngine' -v ./test/integration
 
+.PHONY: test-arm64
+test-arm64: ## Run the tests on arm64, in an emulated machine (root for its packages)
+	hack/dependencies.sh machine
+	go test -count 1 -timeout 60m -tags integration,machine -run '^TestARM64' -v ./test/machine -whole
+
+.PHONY: test-kernels
+test-kernels: ## Run the tests on the kernels that Debian serves, in emulated machines (root for its packages)
+	hack/dependencies.sh machine
+	go test -count 1 -timeout 180m -tags integration,machine -run '^TestKernels$$' -v ./test/machine
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	hack/fuzz.sh $(FUZZTIME)

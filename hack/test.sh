@@ -76,6 +76,7 @@ mapfile -t compared < <(grep --recursive --files-with-matches --include='*.go' '
 CGO_ENABLED=1 tests libseccomp -tags libseccomp,integration -count 1 "${compared[@]}"
 check demo hack/demo.sh
 check "demo of containerd" hack/demo-containerd.sh
+tests machine -tags integration,machine -timeout 30m -count 1 -run '^TestARM64$' ./test/machine
 tests integration -tags integration -timeout 30m -count 1 ./test/...
 check "Kubernetes and the Debian package" go -C test/kubernetes test -tags integration -timeout 10m -count 1 ./...
 

@@ -110,17 +110,22 @@ fetch_packages() {
 
 # fetch_kernel: the newest one of the series, without its modules.
 fetch_kernel() {
-	local package
+	local package binary
 	image=$store/vmlinuz-$suite-$kernel
 	[ ! -e "$image" ] || return 0
 	lists "$suite"
 	package=$(apt "$suite" apt-cache search --names-only "^linux-image-${kernel//./\\.}\.[^ ]*-cloud-$arch(-unsigned)?\$" | awk '{ print $1 }' | sort --version-sort | tail -n 1)
+	# From 6.19 on it is in a package of its own.
+	binary=linux-binary-${package#linux-image-}
+	if apt "$suite" apt-cache show "$binary" >/dev/null 2>&1; then
+		package=$binary
+	fi
 	if [ -z "$package" ]; then
 		echo "$0: Debian has no kernel $kernel in $suite for $arch" >&2
 		exit 1
 	fi
-	(cd "$work" && apt "$suite" apt-get download "$package" && dpkg --fsys-tarfile "$package"_*.deb | tar --extract --wildcards './boot/*')
-	mv "$work"/boot/vmlinuz-* "$image"
+	(cd "$work" && apt "$suite" apt-get download "$package" && dpkg --fsys-tarfile "$package"_*.deb | tar --extract --wildcards '*/vmlinuz*')
+	find "$work" -name 'vmlinuz*' -type f -exec mv {} "$image" ';'
 }
 
 # pack FOLDER: an archive as the kernel unpacks it.

@@ -26,6 +26,9 @@ type abi struct {
 	// prepare makes the thread execute the system call instruction at pc. No
 	// interrupted call may be restarted by the kernel on the way there.
 	prepare func(r *registers, pc uint64, number uint64, args *[6]uint64)
+	// elsewhere says that no call may be injected at the program counter of an
+	// interrupted call: the kernel would put restart_syscall in its place.
+	elsewhere bool
 	// resumed, where not nil, is called after the thread's own registers were
 	// put back.
 	resumed func(tid int) error

@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file compiles and has not run: there was no arm64 machine to try it on.
-
 // Byte offsets into struct user_pt_regs (arch/arm64/include/uapi/asm/ptrace.h).
 const (
 	x8At         = 8 * 8
@@ -37,8 +35,13 @@ var abis = []abi{
 		sp:     func(r *registers) uint64 { return binary.LittleEndian.Uint64(r.raw[spAt:]) },
 		result: func(r *registers) int64 { return int64(binary.LittleEndian.Uint64(r.raw[0:])) },
 		// do_signal (arch/arm64/kernel/signal.c) decides on restarts before
-		// the tracer sees the stop, and keeps off a pc that the tracer has
-		// changed, so nothing more is needed on the way in.
+		// the tracer sees the stop: the pc is back at the instruction, and x0
+		// what it was. If it is still there afterwards, a call that goes on by
+		// restart_syscall gets that number in x8; a pc that the tracer has
+		// changed it keeps off. So nothing more is needed on the way in, and on
+		// the way out the call begins anew. A signal that came in between is
+		// handled as if it had come just before the call.
+		elsewhere: true,
 		prepare: func(r *registers, pc, number uint64, args *[6]uint64) {
 			for i := range args {
 				binary.LittleEndian.PutUint64(r.raw[8*i:], args[i])

@@ -63,9 +63,9 @@ func (in *injection) findInstruction(p *process) (uint64, error) {
 	code := make([]byte, vdsoSize)
 	here := in.abi.pc(&in.saved) - uint64(len(want))
 	// Just before the program counter; or at it, where the kernel has set it
-	// back to restart the call.
+	// back to restart the call, and leaves it at that.
 	if n, _ := p.readMemory(here, code[:2*len(want)]); n > 0 {
-		if i := bytes.Index(code[:n], want); i == 0 || i == len(want) {
+		if i := bytes.Index(code[:n], want); i == 0 || i == len(want) && !in.abi.elsewhere {
 			return here + uint64(i), nil
 		}
 	}

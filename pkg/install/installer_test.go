@@ -80,6 +80,9 @@ func TestFirstInstruction(t *testing.T) {
 		path := executable(t, image, 0o755)
 		for _, mode := range []Mode{ModeSuspend, ModeExec} {
 			t.Run(name+"/"+string(mode), func(t *testing.T) {
+				if errors.Is(exec.Command(path).Start(), unix.ENOEXEC) {
+					t.Skip("this machine does not execute i386 programs")
+				}
 				v := newVictim(t, "init", executeVariable+"="+path, noNewPrivsVariable+"=1")
 				r := request(denying(0))
 				r.NoNewPrivileges = true
@@ -337,6 +340,9 @@ func TestInterruptedCalls(t *testing.T) {
 		{"read", unix.SYS_READ, "", unix.SIGSTOP, "stopped read 1 errno 0"},             // cannot be blocked
 	} {
 		t.Run(fmt.Sprintf("%s/%d", tt.call, tt.signal), func(t *testing.T) {
+			if tt.call == "pause" && runtime.GOARCH == "arm64" {
+				t.Skip("there the signal counts as one that came just before the call")
+			}
 			v := newVictim(t, "blocked", "TEST_CALL="+tt.call)
 			waitInCall(t, v.pid(), tt.number, tt.argument)
 			mustInstall(t, v, request(denying(denied)), fmt.Sprintf("%s=%d %d %d", faultVariable, StepWrite, tt.signal, v.pid()))

@@ -59,6 +59,9 @@ var ErrNoCache = errors.New("this kernel has no cache of constant actions (Linux
 // next one (the 4xx part of arch/*/kernel/syscalls/*.tbl and scripts/syscall.tbl), so that
 // one column serves all of them.
 var sizes = []struct{ major, minor, size int }{
+	{7, 3, 473},  // fchroot
+	{7, 0, 472},  // rseq_slice_yield
+	{6, 19, 471}, // listns
 	{6, 17, 470}, // file_getattr, file_setattr
 	{6, 15, 468}, // open_tree_attr
 	{6, 13, 467}, // setxattrat … removexattrat
@@ -104,8 +107,8 @@ const (
 
 // KernelFor returns what is known of the kernel of that release, "6.12" or as
 // uname(2) has it, with native as its AUDIT_ARCH_* token. The tables of x86
-// were compared with kernels 6.1, 6.12 and 6.18; those of other architectures
-// are read from the kernel's source. A kernel that is newer than the newest
+// and of arm64 were compared with the kernels of docs/kernels.md; those of other
+// architectures are read from the kernel's source. A kernel that is newer than the newest
 // known one is taken to be that one. The error is ErrNoCache where there is no
 // cache.
 func KernelFor(release string, native uint32) (Kernel, error) {

@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -270,36 +269,5 @@ func TestKernelKills(t *testing.T) {
 				t.Errorf("the last thread: %v", e)
 			}
 		})
-	}
-}
-
-// TestKernelTables measures what package live takes from the release: the size
-// of the kernel's tables, and the calls it always allows.
-func TestKernelTables(t *testing.T) {
-	child := newPuppet(t)
-	child.must(child.install(bpf.Program{bpf.Ret(bpf.Errno(1))}, 0))
-	state, err := newReader(t).Read(child.tid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache, _ := state.Cache()
-	for _, table := range cache.Tables {
-		// The bitmap begins with all bits set, those past the end as well, and
-		// the emulation has cleared what this filter does not allow.
-		var set []uint32
-		size := uint32(0)
-		for nr := range uint32(64 * len(table.Allowed)) {
-			if table.Allowed[nr/64]>>(nr%64)&1 == 0 {
-				size = nr + 1
-			}
-		}
-		for nr := range size {
-			if table.Allowed[nr/64]>>(nr%64)&1 != 0 {
-				set = append(set, nr)
-			}
-		}
-		if int(size) != table.Size || !slices.Equal(set, table.Always) {
-			t.Errorf("table %s has %d numbers and always allows %v; the release says %d and %v", table.Name, size, set, table.Size, table.Always)
-		}
 	}
 }

@@ -57,6 +57,6 @@ var harmless = map[uint32][]uint32{
 
 // Numbers that no call has, inside the kernel's table and beyond it.
 var unused = map[uint32][]uint32{
-	nativeEntry.arch: {337, 338, 400, 423, 470, 511, 600, 0x3fffffff, 0x40000000 + 600, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff},
-	int80.arch:       {222, 223, 251, 387, 392, 470, 511, 600, 0x40000000 + 600, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff},
+	nativeEntry.arch: {337, 338, 400, 423, 500, 511, 600, 0x3fffffff, 0x40000000 + 600, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff},
+	int80.arch:       {222, 223, 251, 387, 392, 500, 511, 600, 0x40000000 + 600, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff},
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"seccomp-hook/test/integration"
@@ -30,7 +31,7 @@ type suite struct {
 	args []string // of the binary
 }
 
-// bin is where a repository's products are, in a machine as on the host.
+// repository is where what is in the repository is in a machine.
 const repository = "/repository"
 
 // run runs the test binaries in the machine; each of their tests is a subtest.
@@ -43,13 +44,14 @@ func (m machine) run(t *testing.T, seconds int, suites ...suite) {
 		fmt.Fprintf(&task, "cd %s/%s\n%s -test.v=test2json %s\necho \"%s$?\"\n", repository, s.pkg, program(s.pkg), quoted(s.args), ended)
 	}
 	output := m.boot(t, seconds, overlay, task.String())
-	results := strings.SplitAfter(output, ended)
+	results := strings.SplitAfter(strings.ReplaceAll(output, "\r\n", "\n"), ended)
 	for i, s := range suites {
 		t.Run(filepath.Base(s.pkg), func(t *testing.T) {
 			if i+1 >= len(results) {
 				t.Fatal("it did not come to its end:\n", results[len(results)-1])
 			}
 			report(t, strings.TrimSuffix(results[i], ended), results[i+1][0])
+			compareFacts(t, results[i])
 		})
 	}
 }
@@ -76,6 +78,7 @@ func (m machine) boot(t *testing.T, seconds int, overlay, task string) string {
 	args := append([]string{"--arch", m.arch, "--kernel", m.kernel, "--suite", m.suite, "--timeout", fmt.Sprint(seconds)}, m.options...)
 	cmd := exec.Command(filepath.Join(integration.Root(t), "hack/vm.sh"), append(args, overlay, "sh", "/tests/task")...)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	output, err := cmd.Output()
 	if err != nil {
 		t.Errorf("%s: %v", cmd, err)

@@ -1,0 +1,92 @@
+//go:build integration && (amd64 || arm64)
+
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/install/live"
+	"seccomp-hook/pkg/precompute"
+)
+
+// TestKernelFacts holds what is said of kernels by their release against the
+// running one, and logs the facts as docs/kernels.md has them: the numbers of the
+// kernel's tables, those that it always allows, whether the cache can be read,
+// whether there is WAIT_KILLABLE_RECV. Package machine runs it on other kernels.
+func TestKernelFacts(t *testing.T) {
+	var u unix.Utsname
+	must(t, unix.Uname(&u))
+	var major, minor int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err != nil {
+		t.Fatal(err)
+	}
+	since := func(a, b int) bool { return major > a || major == a && minor >= b }
+
+	killable := install.WaitKillableRecv.Available()
+	if killable != since(5, 19) {
+		t.Errorf("WAIT_KILLABLE_RECV is there: %v", killable)
+	}
+
+	_, err := live.Kernel()
+	if errors.Is(err, precompute.ErrNoCache) == since(5, 11) {
+		t.Errorf("the cache: %v", err)
+	}
+	numbers, always, reads := "none", "", "no"
+	reader, err := live.NewReader()
+	switch {
+	case err == nil:
+		defer reader.Close()
+		numbers, always = tables(t, reader)
+		reads = "yes"
+	case !errors.Is(err, live.ErrKernelTooOld) && !errors.Is(err, precompute.ErrNoCache):
+		t.Error(err)
+	}
+	if (err == nil) != since(6, 1) {
+		t.Errorf("reading the cache: %v", err)
+	}
+	t.Logf("facts: | %d.%d | %s | %s | %s | %s | %s |", major, minor, native, numbers, always, reads, map[bool]string{false: "no", true: "yes"}[killable])
+}
+
+// tables measures the kernel's tables with a filter that allows nothing, and
+// compares them with what their release says. The bitmap begins with all bits
+// set, those past the end as well, and the emulation has cleared what the filter
+// does not allow.
+func tables(t *testing.T, reader *live.Reader) (numbers, always string) {
+	t.Helper()
+	child := newPuppet(t)
+	child.must(child.install(bpf.Program{bpf.Ret(bpf.Errno(1))}, 0))
+	state, err := reader.Read(child.tid)
+	must(t, err)
+	cache, _ := state.Cache()
+	var sizes, sets []string
+	for _, table := range cache.Tables {
+		size := uint32(0)
+		for nr := range uint32(64 * len(table.Allowed)) {
+			if table.Allowed[nr/64]>>(nr%64)&1 == 0 {
+				size = nr + 1
+			}
+		}
+		var set []uint32
+		for nr := range size {
+			if table.Allowed[nr/64]>>(nr%64)&1 != 0 {
+				set = append(set, nr)
+			}
+		}
+		if int(size) != table.Size || !slices.Equal(set, table.Always) {
+			t.Errorf("table %s has %d numbers and always allows %v; the release says %d and %v", table.Name, size, set, table.Size, table.Always)
+		}
+		sizes = append(sizes, fmt.Sprint(size))
+		for _, nr := range set {
+			sets = append(sets, fmt.Sprint(nr))
+		}
+	}
+	return strings.Join(sizes, ", "), strings.Join(sets, ", ")
+}
