@@ -22,7 +22,7 @@ func (rt Runtime) Command(args ...string) []string {
 	if rt.unified {
 		return append([]string{
 			"unshare", "--mount", "--propagation", "private", "--", "sh", "-c",
-			`mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$0" "$@"`,
+			`[ -e /sys/fs/cgroup/cgroup.controllers ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$0" "$@"`,
 		}, argv...)
 	}
 	return argv
