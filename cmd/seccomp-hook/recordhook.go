@@ -129,7 +129,7 @@ func (r *recorder) record(state *specs.State, value string) error {
 
 // bounding is the bounding set of a bundle, as --caps takes it.
 func bounding(dir string) string {
-	text, err := readFile(filepath.Join(dir, "config.json"), spec.MaxSize)
+	text, err := readFile(nil, filepath.Join(dir, "config.json"), spec.MaxSize)
 	if err != nil {
 		return "none"
 	}
