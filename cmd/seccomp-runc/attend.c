@@ -16,8 +16,8 @@
 
 static const char config[] = CONFIG, original[] = ORIGINAL, draft[] = DRAFT;
 
-/* Descriptors of an attendant; FREE_FD is above all of them. */
-enum { CALLER_FD = 3, STDERR_FD, SOCKET_FD, BUNDLE_FD = SOCKET_FD, STAND_IN_FD, GUARD_FD, FREE_FD };
+/* Descriptors of an attendant. */
+enum { CALLER_FD = 3, STDERR_FD, SOCKET_FD, BUNDLE_FD = SOCKET_FD, STAND_IN_FD, GUARD_FD };
 
 enum {
 	UNIX = 1,      /* AF_UNIX */
@@ -27,15 +27,6 @@ enum {
 };
 
 static const char ended[] = "seccomp-runc: the attendant has ended\n";
-
-/* moved returns a duplicate of a descriptor, above those of an attendant; the descriptor is closed. */
-static long moved(long fd)
-{
-	long duplicate = sys(fcntl, fd, F_DUPFD_CLOEXEC, FREE_FD);
-
-	sys(close, fd);
-	return duplicate;
-}
 
 /*
  * prepend puts a variable in front of the environment, where it is the one that
@@ -89,8 +80,8 @@ const char *attend(char **argv)
 
 	if (caller < 0 || sys(socketpair, UNIX, SEQPACKET | O_CLOEXEC, 0, ends) < 0)
 		leave(1);
-	caller = moved(caller);
-	remote = moved(ends[1]);
+	caller = above(caller);
+	remote = above(ends[1]);
 	n = orphan();
 	if (n == 0)
 		run(name, argv, caller, &remote, 1);
@@ -106,12 +97,6 @@ const char *attend(char **argv)
 	}
 	sys(write, 2, ended, sizeof ended - 1);
 	leave(1);
-}
-
-/* absent says whether a bundle has no file of a name. */
-static bool absent(long bundle, const char *name)
-{
-	return sys(faccessat, bundle, name, 0) == NO_FILE;
 }
 
 /*
@@ -160,12 +145,12 @@ _Noreturn static void guard(char **argv, const char *path, long caller, long pla
 
 	if (!place(path, &bundle, &stand_in))
 		leave(1);
-	bundle = moved(bundle);
-	stand_in = moved(stand_in);
+	bundle = above(bundle);
+	stand_in = above(stand_in);
 	if (bundle < 0 || stand_in < 0 || sys(pipe2, ends, O_CLOEXEC) < 0)
 		leave(1); /* the caller goes another way then, and puts all right */
 	at(STEP_ATTEND);
-	n = moved(ends[1]);
+	n = above(ends[1]);
 	ends[1] = (int)n;
 	n = n < 0 ? n : sys(clone, SIGNAL_CHILD, 0, 0, 0, 0);
 	if (n < 0)
@@ -198,10 +183,10 @@ bool attend_ahead(char **argv, const struct invocation *invocation)
 	if (!invocation->id || !host_root())
 		return false;
 	at(STEP_LOCK);
-	caller = moved(sys(pidfd_open, sys(getpid), 0));
+	caller = above(sys(pidfd_open, sys(getpid), 0));
 	if (caller < 0 || sys(pipe2, ends, O_CLOEXEC) < 0)
 		return false;
-	placed = moved(ends[1]);
+	placed = above(ends[1]);
 	n = placed < 0 ? -1 : orphan();
 	if (n == 0)
 		guard(argv, bundle_of(invocation), caller, placed);

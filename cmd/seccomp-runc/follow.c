@@ -1,6 +1,6 @@
 /*
  * The follower of an exec, as pkg/install's StartFollower and Follower.Exec have
- * it: it seizes this process, so that a filter which this process attaches to
+ * it, and of a start: it seizes this process, so that a filter which this process attaches to
  * itself stays suspended (PTRACE_O_SUSPEND_SECCOMP) until a descendant executes
  * a program in another mount namespace, the container's. That one is let go of,
  * and its filter is live before the program's first instruction. pkg/install,
@@ -37,90 +37,311 @@ static bool inside(long pid, struct identity host)
 	return !mounts_of((uint64_t)pid, &now) || !identical(now, host);
 }
 
+/* What a follower knows. */
+static struct {
+	long followed; /* the process that becomes the runtime */
+	struct identity host; /* its mount namespace */
+	/* Of an exec. */
+	uint64_t init; /* of the container that is entered */
+	/* Of a start; made is NULL otherwise. */
+	struct made *made;
+	struct stand_in stand_in;
+	bool replaced, published, started;
+} follower;
+
+/* Descriptors of a follower. */
+enum { REPORT_FD, BUNDLE_FD, GUARD_FD, PLACING_FD };
+
+/*
+ * doubtful says whether a process that has executed a program in the host's mount
+ * namespace might not be the runtime's own: the container's init has gone there,
+ * or is not to be seen, and an exec follows it.
+ */
+static bool doubtful(void)
+{
+	struct identity container;
+
+	return !follower.made && (!mounts_of(follower.init, &container) || identical(container, follower.host));
+}
+
+/* replaces gives the bundle its own config.json back, once the runtime has read the other one. */
+static void replaces(void)
+{
+	if (!follower.replaced)
+		return;
+	follower.replaced = false;
+	at(STEP_GIVE_BACK);
+	give_back(&follower.stand_in);
+	sys(write, GUARD_FD, "", 1); /* it is not needed any more, and may have been killed */
+	sys(close, GUARD_FD);
+	sys(close, BUNDLE_FD);
+}
+
+/* field finds a number in /proc/PID/status (proc(5)); 0 where there is none. */
+static uint64_t field(const char *status, const char *name)
+{
+	uint64_t n = 0;
+
+	for (const char *p = status; *p; p++) {
+		const char *rest = p == status || p[-1] == '\n' ? after(p, name) : NULL;
+
+		if (!rest)
+			continue;
+		while (*rest == ':' || *rest == '\t')
+			rest++;
+		return number(rest, &n) ? n : 0;
+	}
+	return 0;
+}
+
+/* filtered says whether the kernel has a filter on a process, and this one as its tracer. */
+static bool filtered(uint64_t pid)
+{
+	char status[NAME_SIZE];
+	struct text path = {0};
+
+	append(&path, "/proc/");
+	append_number(&path, pid, 10);
+	append(&path, "/status");
+	return read_file(path.at, status, sizeof status) > 0 && field(status, "Seccomp") == 2 &&
+	       field(status, "TracerPid") == (uint64_t)sys(getpid);
+}
+
+/* publishes publishes the container. Without that nothing can enter it (pkg/runtime, exec.go). */
+static void publishes(void)
+{
+	at(STEP_FINISH);
+	follower.published = publish(follower.made);
+}
+
+/* ends is called where the runtime is about to end, before anybody else can know. */
+static void ends(void)
+{
+	struct made *m = follower.made;
+	uint64_t now, other;
+
+	replaces();
+	if (follower.started) {
+		/* One that stayed until the container had ended has deleted it. */
+		if (!find_init(&m->root, false, m->id, &other, &now))
+			forget(m);
+		return;
+	}
+	if (!find_init(&m->root, false, m->id, &m->init, &m->start) || !began(m->init, &now) || now != m->start)
+		return; /* it has made none */
+	/*
+	 * The last line of defence: the runtime says that there is a container, and
+	 * its init has a filter only if it comes of what was followed.
+	 */
+	if (!filtered(m->init)) {
+		sys(kill, m->init, SIGNAL_KILL);
+		return;
+	}
+	publishes();
+}
+
+/* enters is called where a process has executed a program in the container. It returns whether that is to be let go of. */
+static bool enters(long pid)
+{
+	at_install(INSTALL_EXEC);
+	/* It has the filter, because nobody whom the follower sees has not; that is asked all the same. */
+	if (sys(ptrace, PTRACE_SECCOMP_GET_FILTER, pid, 0, 0) <= 0) {
+		sys(kill, pid, SIGNAL_KILL);
+		return false;
+	}
+	if (follower.made && !follower.started) {
+		replaces();
+		if (!follower.published) {
+			follower.made->init = (uint64_t)pid;
+			if (began((uint64_t)pid, &follower.made->start))
+				publishes();
+		}
+		follower.started = true;
+	}
+	at_install(INSTALL_RELEASE);
+	return true;
+}
+
 /* resume lets a stopped thread go on as if nobody traced it. */
-static void resume(long tid, int status, struct identity host)
+static void resume(long tid, int status)
 {
 	int event = status >> 16, signal = status >> 8 & 0xff;
 
-	if (event == PTRACE_EVENT_EXEC && inside(tid, host)) {
-		at_install(INSTALL_EXEC);
-		/* It has the filter, because nobody whom the follower sees has not; that is asked all the same. */
-		if (sys(ptrace, PTRACE_SECCOMP_GET_FILTER, tid, 0, 0) <= 0) {
-			sys(kill, tid, SIGNAL_KILL);
+	switch (event) {
+	case PTRACE_EVENT_EXEC:
+		if (inside(tid, follower.host)) {
+			if (enters(tid))
+				sys(ptrace, PTRACE_DETACH, tid, 0, 0);
 			return;
 		}
-		at_install(INSTALL_RELEASE);
-		sys(ptrace, PTRACE_DETACH, tid, 0, 0);
-	} else if (event == PTRACE_EVENT_STOP && signal != SIGNAL_TRAP) {
-		/* The whole process was stopped, and stays so until SIGCONT. */
-		sys(ptrace, PTRACE_LISTEN, tid, 0, 0);
-	} else {
-		sys(ptrace, PTRACE_CONT, tid, 0, event ? 0 : signal);
+		if (doubtful())
+			sys(kill, tid, SIGNAL_KILL);
+		break;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+		/* A runtime reads its config.json before it starts anything. */
+		replaces();
+		break;
+	case PTRACE_EVENT_EXIT:
+		if (tid == follower.followed)
+			ends();
+		break;
+	case PTRACE_EVENT_STOP:
+		if (signal != SIGNAL_TRAP) {
+			/* The whole process was stopped, and stays so until SIGCONT. */
+			sys(ptrace, PTRACE_LISTEN, tid, 0, 0);
+			return;
+		}
 	}
+	sys(ptrace, PTRACE_CONT, tid, 0, event ? 0 : signal);
 }
 
 /* run is the follower. It ends with the last process that it follows. */
-_Noreturn static void run(long followed, long report)
+_Noreturn static void run(void)
 {
-	struct identity host;
 	int status;
 	long tid;
 
 	at_install(INSTALL_START);
-	/* Nothing that was inherited stays open: somebody may read it to its end. */
-	sys(dup3, report, 0, 0);
-	close_from(1);
 	sys(chdir, "/");
-	if (!mounts_of((uint64_t)followed, &host))
+	if (!mounts_of((uint64_t)follower.followed, &follower.host))
 		leave(1);
 	at_install(INSTALL_SEIZE);
-	if (sys(ptrace, PTRACE_SEIZE, followed, 0, OPTIONS) < 0)
+	if (sys(ptrace, PTRACE_SEIZE, follower.followed, 0, follower.made ? OPTIONS | PTRACE_O_TRACEEXIT : OPTIONS) < 0)
 		leave(1);
 	at_install(INSTALL_REPORT);
 	tid = sys(getpid);
-	if (sys(write, 0, &tid, sizeof tid) != sizeof tid)
+	if (sys(write, REPORT_FD, &tid, sizeof tid) != sizeof tid)
 		leave(1);
-	sys(close, 0);
+	sys(close, REPORT_FD);
 	at_install(INSTALL_WAIT);
 	for (;;) {
 		tid = sys(wait4, -1, &status, WAIT_ALL, 0);
 		if (tid == INTERRUPTED)
 			continue;
 		if (tid < 0)
-			leave(tid != NO_CHILD);
+			break;
 		if ((status & 0xff) == 0x7f) /* it has stopped, and not ended */
-			resume(tid, status, host);
+			resume(tid, status);
+		else if (tid == follower.followed)
+			replaces(); /* a process that is killed need not come to its exit's stop */
 	}
+	if (follower.made) {
+		at(STEP_LEAVE);
+		replaces();
+		if (!follower.started)
+			forget(follower.made);
+	}
+	leave(tid != NO_CHILD);
+}
+
+/*
+ * guard starts a follower that gives a config.json back, and does so in its
+ * place where that one is killed before: when the process that puts a stand-in
+ * there has done so, or has ended, which closes the other end of placing.
+ */
+_Noreturn static void guard(long report, long placing)
+{
+	int ends[2];
+	char done;
+	long n;
+
+	if (sys(pipe2, ends, O_CLOEXEC) < 0)
+		leave(1);
+	ends[0] = (int)above(ends[0]);
+	ends[1] = (int)above(ends[1]);
+	/* Nothing else that was inherited stays open: somebody may read it to its end. */
+	if (ends[0] < 0 || ends[1] < 0 || sys(dup3, follower.stand_in.bundle, BUNDLE_FD, 0) < 0)
+		leave(1);
+	follower.stand_in.bundle = BUNDLE_FD;
+	n = sys(clone, SIGNAL_CHILD, 0, 0, 0, 0);
+	if (n == 0) {
+		if (sys(dup3, report, REPORT_FD, 0) < 0 || sys(dup3, ends[1], GUARD_FD, 0) < 0)
+			leave(1);
+		close_from(GUARD_FD + 1);
+		follower.replaced = true;
+		run();
+	}
+	sys(dup3, ends[0], GUARD_FD, 0);
+	sys(dup3, placing, PLACING_FD, 0);
+	sys(close, REPORT_FD);
+	close_from(PLACING_FD + 1);
+	sys(chdir, "/");
+	if (n > 0 && receive(GUARD_FD, &done, 1) != 1) {
+		receive(PLACING_FD, &done, 1);
+		give_back(&follower.stand_in);
+	}
+	leave(0);
+}
+
+/* start starts a follower of this process, and returns its number. */
+static long start_follower(long placing)
+{
+	int ends[2];
+	long pid, report, n;
+
+	follower.followed = sys(getpid);
+	if (sys(pipe2, ends, O_CLOEXEC) < 0)
+		return -1;
+	report = above(ends[1]);
+	n = report < 0 ? -1 : orphan();
+	if (n == 0 && follower.made)
+		guard(report, placing);
+	if (n == 0) {
+		sys(dup3, report, REPORT_FD, 0);
+		close_from(REPORT_FD + 1);
+		run();
+	}
+	sys(close, report);
+	if (n > 0)
+		n = receive(ends[0], &pid, sizeof pid);
+	sys(close, ends[0]);
+	return n == sizeof pid ? pid : -1;
+}
+
+bool attach(long pid, const struct sock_fprog *program, uint32_t flags)
+{
+	long fd;
+
+	/* This process has CAP_SYS_ADMIN, or it could not have been seized so. */
+	if (program && sys(seccomp, SECCOMP_SET_MODE_FILTER, flags, program) == 0)
+		return true;
+	/* The Go program tries again, and cannot while this process is traced. */
+	fd = sys(pidfd_open, pid, 0);
+	sys(kill, pid, SIGNAL_KILL);
+	if (fd >= 0) {
+		await_end(fd);
+		sys(close, fd);
+	}
+	return false;
+}
+
+long follow_start(struct made *made, struct stand_in *s)
+{
+	int ends[2];
+	long pid, placing;
+
+	if (sys(pipe2, ends, O_CLOEXEC) < 0)
+		return -1;
+	placing = above(ends[0]);
+	s->placing = above(ends[1]);
+	follower.made = made;
+	follower.stand_in = *s;
+	pid = placing < 0 || s->placing < 0 ? -1 : start_follower(placing);
+	sys(close, placing);
+	if (pid < 0)
+		sys(close, s->placing);
+	return pid;
 }
 
 bool follow(const struct ticket *ticket)
 {
 	struct identity host, container;
-	int ends[2];
-	long self = sys(getpid), follower, n;
+	long pid;
 
-	if (!mounts_of((uint64_t)self, &host) || !mounts_of(ticket->init, &container) || identical(host, container))
+	if (!mounts_of((uint64_t)sys(getpid), &host) || !mounts_of(ticket->init, &container) || identical(host, container))
 		return false; /* the Go program says why not */
-	if (sys(pipe2, ends, O_CLOEXEC) < 0)
-		return false;
-	n = orphan();
-	if (n == 0)
-		run(self, ends[1]);
-	sys(close, ends[1]);
-	if (n > 0)
-		n = receive(ends[0], &follower, sizeof follower);
-	sys(close, ends[0]);
-	if (n != sizeof follower)
-		return false;
-	/* This process has CAP_SYS_ADMIN, or it could not have been seized so. */
-	if (sys(seccomp, SECCOMP_SET_MODE_FILTER, ticket->flags, &ticket->program) == 0)
-		return true;
-	/* The Go program tries again, and cannot while this process is traced. */
-	n = sys(pidfd_open, follower, 0);
-	sys(kill, follower, SIGNAL_KILL);
-	if (n >= 0) {
-		await_end(n);
-		sys(close, n);
-	}
-	return false;
+	follower.init = ticket->init;
+	pid = start_follower(-1);
+	return pid > 0 && attach(pid, &ticket->program, ticket->flags);
 }

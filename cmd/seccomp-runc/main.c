@@ -94,6 +94,7 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 	struct invocation invocation;
 	struct ticket ticket;
 	const char *runtime;
+	char **args;
 
 	environment = argv + stack[0] + 1;
 	at(STEP_PREPARE);
@@ -110,6 +111,8 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 			become(runtime, invocation.args);
 		if (!product() || sys(faccessat, AT_FDCWD, product(), EXECUTE) < 0)
 			defer(argv); /* which says that it is not there */
+		if (runtime && (args = warm(argv, &invocation, runtime)))
+			become(runtime, args);
 		if (!runtime || !attend_ahead(argv, &invocation))
 			runtime = attend(argv);
 		become(runtime, invocation.args);
@@ -121,7 +124,7 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 	if (!same(invocation.command, "exec"))
 		defer(argv);
 	at(STEP_IDENTIFY);
-	if (!host_root() || foreign(&invocation, runtime))
+	if (!host_root() || foreign(&invocation, runtime) || kept(&invocation, runtime))
 		become(runtime, invocation.args);
 	if (!find_ticket(&invocation, runtime, &ticket))
 		defer(argv);

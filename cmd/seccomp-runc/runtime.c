@@ -1,7 +1,7 @@
 /*
  * Which real runtime it is, as pkg/runtime's LoadConfig and findRuntime say.
- * What the administrator has said in the environment the Go program reads, and
- * also the configuration file, once: of that it leaves a note (known.go there).
+ * The configuration file is the Go program's to read, once: it leaves a note of
+ * what that says (known.go there).
  */
 #include "front.h"
 
@@ -50,9 +50,16 @@ static const char *search(const char *path, const char *name)
 static const char configuration[] = "/etc/seccomp-hook/config.toml";
 static const char note[] = "/run/seccomp-hook/attendants/real-runtime";
 
+const char *configuration_path(void)
+{
+	const char *named = variable("SECCOMP_HOOK_CONFIG");
+
+	return named && *named ? named : configuration;
+}
+
 bool has_configuration(void)
 {
-	return sys(faccessat, AT_FDCWD, configuration, 0) != NO_FILE;
+	return configuration_path() != configuration || sys(faccessat, AT_FDCWD, configuration, 0) != NO_FILE;
 }
 
 /* append_time appends the time of a file's change. */
@@ -61,6 +68,21 @@ static void append_time(struct text *t, const struct statx_timestamp *time)
 	append_number(t, (uint64_t)time->tv_sec, 10);
 	append(t, ".");
 	append_number(t, time->tv_nsec, 10);
+}
+
+void append_version(struct text *t, const struct statx *st)
+{
+	append_number(t, st->stx_dev_major, 10);
+	append(t, ":");
+	append_number(t, st->stx_dev_minor, 10);
+	append(t, ":");
+	append_number(t, st->stx_ino, 10);
+	append(t, " ");
+	append_number(t, st->stx_size, 10);
+	append(t, " ");
+	append_time(t, &st->stx_mtime);
+	append(t, " ");
+	append_time(t, &st->stx_ctime);
 }
 
 /*
@@ -72,26 +94,17 @@ static bool configured(const char **name)
 	static char text[NAME_SIZE + 256];
 	struct text version = {0};
 	struct statx file, st;
-	long n = sys(statx, AT_FDCWD, configuration, 0, STATX_BASIC_STATS, &file);
+	const char *path = configuration_path();
+	long n = sys(statx, AT_FDCWD, path, 0, STATX_BASIC_STATS, &file);
 
 	*name = "";
 	if (n < 0)
-		return n == NO_FILE;
+		return n == NO_FILE && path == configuration;
 	/* Nobody but root can have left it. */
 	if (sys(statx, AT_FDCWD, note, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) < 0 || !trusted(&st) ||
 	    read_file(note, text, sizeof text) < 0)
 		return false;
-	append_number(&version, file.stx_dev_major, 10);
-	append(&version, ":");
-	append_number(&version, file.stx_dev_minor, 10);
-	append(&version, ":");
-	append_number(&version, file.stx_ino, 10);
-	append(&version, " ");
-	append_number(&version, file.stx_size, 10);
-	append(&version, " ");
-	append_time(&version, &file.stx_mtime);
-	append(&version, " ");
-	append_time(&version, &file.stx_ctime);
+	append_version(&version, &file);
 	append(&version, "\n");
 	*name = after(text, version.at);
 	return *name != NULL;
@@ -99,10 +112,12 @@ static bool configured(const char **name)
 
 const char *find_runtime(const struct invocation *invocation)
 {
-	const char *runtime = invocation->real_runtime, *path = variable("PATH"), *named;
+	const char *runtime = invocation->real_runtime, *path = variable("PATH"), *environs = variable("SECCOMP_HOOK_REAL_RUNTIME"), *named;
 
-	if (variable("SECCOMP_HOOK_CONFIG") || variable("SECCOMP_HOOK_REAL_RUNTIME") || !configured(&named))
+	if (!configured(&named))
 		return NULL;
+	if (environs && *environs)
+		named = environs;
 	if (!path || !*path)
 		path = default_path;
 	if (!runtime && *named)

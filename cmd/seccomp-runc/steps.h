@@ -14,8 +14,12 @@ enum step {
 	STEP_ATTEND = 4,
 	STEP_REPLACE = 5,
 	STEP_BECOME = 6,
+	STEP_GIVE_BACK = 9,
+	STEP_FINISH = 11,
+	STEP_LEAVE = 14,
 	STEP_IDENTIFY = 15,
 	STEP_FOLLOW = 16,
+	STEP_READY = 17,
 };
 
 enum install_step {

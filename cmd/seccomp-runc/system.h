@@ -76,6 +76,14 @@ static inline const char *after(const char *s, const char *prefix)
 	return s;
 }
 
+static inline bool equal(const void *a, const void *b, size_t size)
+{
+	for (const char *p = a, *q = b; size; p++, q++, size--)
+		if (*p != *q)
+			return false;
+	return true;
+}
+
 static inline bool contains(const char *s, const char *part)
 {
 	for (; *s; s++)
@@ -135,6 +143,18 @@ static inline const char *number(const char *s, uint64_t *value)
 	return s;
 }
 
+/* Below this are the descriptors that processes of the front have at places of their own. */
+enum { FREE_FD = 8 };
+
+/* above returns a duplicate of a descriptor that is at no such place; the descriptor is closed. */
+static inline long above(long fd)
+{
+	long duplicate = sys(fcntl, fd, F_DUPFD_CLOEXEC, FREE_FD);
+
+	sys(close, fd);
+	return duplicate;
+}
+
 /* close_from closes all descriptors from first on. */
 static inline void close_from(int first)
 {
@@ -145,10 +165,10 @@ static inline void close_from(int first)
 			sys(close, fd);
 }
 
-/* read_file reads the beginning of a file, with a null behind it; the result is its size or an error. */
+/* read_file reads the beginning of a file, with a null behind it; the result is its size or an error. It waits for no writer of a FIFO. */
 static inline long read_file(const char *path, char *into, size_t size)
 {
-	long fd = sys(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC), n;
+	long fd = sys(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), n;
 
 	if (fd < 0)
 		return fd;
@@ -178,6 +198,18 @@ static inline long receive(long fd, void *into, size_t size)
 	return n;
 }
 
+/* await_end_for waits so many seconds for the end of the process of a pidfd, and says whether that has come; a signal begins the wait anew. */
+static inline bool await_end_for(long pidfd, long seconds)
+{
+	struct pollfd gone = {(int)pidfd, POLLIN, 0};
+	long n;
+
+	do
+		n = sys(ppoll, &gone, 1, ((long[]){seconds, 0}), 0);
+	while (n == INTERRUPTED);
+	return n > 0;
+}
+
 /* await_end waits until the process of a pidfd has ended. */
 static inline void await_end(long pidfd)
 {
@@ -192,14 +224,18 @@ struct identity {
 	uint64_t device, inode;
 };
 
+static inline struct identity identity_of(const struct statx *st)
+{
+	return (struct identity){(uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor, st->stx_ino};
+}
+
 static inline bool identify(const char *path, struct identity *i)
 {
 	struct statx st;
 
 	if (sys(statx, AT_FDCWD, path, 0, STATX_INO, &st) < 0)
 		return false;
-	i->device = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
-	i->inode = st.stx_ino;
+	*i = identity_of(&st);
 	return true;
 }
 

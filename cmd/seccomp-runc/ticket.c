@@ -7,13 +7,7 @@
  */
 #include "front.h"
 
-static const char published[] = "/run/seccomp-hook/containers/";
-
-/* The ticket's beginning. */
-static const char magic[8] = "SHEXEC\0\1";
-
-/* The most instructions that a program can have (BPF_MAXINSNS). */
-enum { MAX_PROGRAM = 4096 };
+static const char published[] = PUBLISHED "/";
 
 static struct {
 	char magic[8];
@@ -25,18 +19,16 @@ static struct {
 	uint8_t rest[MAX_PROGRAM * sizeof(struct sock_filter) + NAME_SIZE];
 } file;
 
-/* hash is FNV-1a of 64 bits: a checksum against torn writes, and no protection against a writer. */
-static uint64_t hash(const void *from, size_t size)
+/* A checksum against torn writes, and no protection against a writer. */
+uint64_t hash(uint64_t h, const void *from, size_t size)
 {
-	uint64_t h = 0xcbf29ce484222325;
-
 	for (const uint8_t *p = from; size--; p++)
 		h = (h ^ *p) * 0x100000001b3;
 	return h;
 }
 
-/* state_root is pkg/runtime's stateRoot for root of the host. */
-static bool state_root(const struct invocation *invocation, const char *runtime, struct text *root, bool *crun)
+/* As pkg/runtime's stateRoot for root of the host. */
+bool state_root(const struct invocation *invocation, const char *runtime, struct text *root, bool *crun)
 {
 	const char *xdg = variable("XDG_RUNTIME_DIR");
 	enum family family = family_of(runtime);
@@ -73,12 +65,10 @@ bool host_root(void)
 	return same(p, "\n") && inside == 0 && outside == 0 && count == 0xffffffff;
 }
 
-/* alive says whether a process is the one that began at a time, and has not ended. */
-static bool alive(uint64_t pid, uint64_t start)
+bool began(uint64_t pid, uint64_t *start)
 {
 	struct text path = {0};
 	char stat[1024], *p, *fields = NULL, state;
-	uint64_t began;
 	int spaces = 0;
 
 	append(&path, "/proc/");
@@ -95,7 +85,15 @@ static bool alive(uint64_t pid, uint64_t start)
 	/* From field 3, the state, to field 22, the start. */
 	for (p = fields + 2; *p && spaces < 22 - 3; p++)
 		spaces += *p == ' ';
-	return number(p, &began) && began == start && state != 'Z' && state != 'X';
+	return number(p, start) && state != 'Z' && state != 'X';
+}
+
+/* alive says whether a process is the one that began at a time, and has not ended. */
+static bool alive(uint64_t pid, uint64_t start)
+{
+	uint64_t now;
+
+	return began(pid, &now) && now == start;
 }
 
 bool trusted(const struct statx *st)
@@ -103,8 +101,7 @@ bool trusted(const struct statx *st)
 	return (st->stx_mode & S_IFMT) == S_IFREG && st->stx_uid == 0 && !(st->stx_mode & 022);
 }
 
-/* closed says whether a path is a directory of root's that nobody else can write to. */
-static bool closed(const char *path)
+bool closed(const char *path)
 {
 	struct statx st;
 
@@ -126,10 +123,9 @@ static bool load(const char *path, const char *root, struct ticket *ticket)
 	sys(close, fd);
 	if (n < (long)size || (size_t)n >= sizeof file)
 		return false;
-	for (size_t i = 0; i < sizeof magic; i++)
-		if (file.magic[i] != magic[i])
-			return false;
-	if (file.sum != hash(&file.filter_size, (size_t)n - offsetof(typeof(file), filter_size)))
+	if (!equal(file.magic, ticket_magic, sizeof ticket_magic))
+		return false;
+	if (file.sum != hash(HASH_BASIS, &file.filter_size, (size_t)n - offsetof(typeof(file), filter_size)))
 		return false;
 	if (file.count == 0 || file.count > MAX_PROGRAM)
 		return false;
@@ -170,7 +166,7 @@ static bool names_container(const char *id)
 }
 
 /* The real runtime's own record of a container, beside config.json or in it. */
-static char state[1 << 17]; /* of a larger one nothing is certain */
+static char state[1 << 22]; /* of a larger one nothing is certain */
 
 /* read_state reads a file of the real runtime's about a container, and returns its size, or 0. */
 static size_t read_state(const struct text *root, const char *id, const char *name)
@@ -199,29 +195,70 @@ bool foreign(const struct invocation *invocation, const char *runtime)
 	return n && !mentions(state, n, "seccomp-hook");
 }
 
-/* says says whether the record that was read has a number under a key, which no string in it can look like. */
-static bool says(const char *key, uint64_t value)
+bool kept(const struct invocation *invocation, const char *runtime)
+{
+	static const char program[] = "/seccomp.bpf", mode[] = "\"io.seccomp-hook.install.mode\":\"crun\"";
+	struct text root = {0}, path = {0};
+	struct statx st;
+	bool crun;
+
+	append(&path, published);
+	append(&path, invocation->id);
+	if (!names_container(invocation->id) || path.too_long || sys(faccessat, AT_FDCWD, path.at, 0) != NO_FILE ||
+	    !state_root(invocation, runtime, &root, &crun) || !crun)
+		return false;
+	path = root;
+	append(&path, "/");
+	append(&path, invocation->id);
+	append(&path, program);
+	return !path.too_long && sys(statx, AT_FDCWD, path.at, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) == 0 && trusted(&st) &&
+	       st.stx_size > 0 && read_state(&root, invocation->id, "config.json") && contains(state, mode);
+}
+
+/* find_number finds the number under a key of the record that was read, which no string in it can look like. */
+static bool find_number(const char *key, uint64_t *value)
 {
 	for (const char *p = state; *p; p++) {
 		const char *rest = after(p, key);
-		uint64_t found;
 
 		if (!rest)
 			continue;
 		while (*rest == ' ' || *rest == ':')
 			rest++;
-		return number(rest, &found) && found == value;
+		return number(rest, value);
 	}
 	return false;
 }
 
-/* current says whether the real runtime has a container whose init is this one, as readRuncState and readCrunState read it. */
+/* As readRuncState and readCrunState of pkg/runtime. */
+bool find_init(const struct text *root, bool crun, const char *id, uint64_t *init, uint64_t *start)
+{
+	return read_state(root, id, crun ? "status" : "state.json") && find_number(crun ? "\"pid\"" : "\"init_process_pid\"", init) &&
+	       find_number(crun ? "\"process-start-time\"" : "\"init_process_start\"", start);
+}
+
+/* current says whether the real runtime has a container whose init is this one. */
 static bool current(const struct text *root, bool crun, const char *id, uint64_t init, uint64_t start)
 {
-	if (!read_state(root, id, crun ? "status" : "state.json"))
-		return false;
-	return crun ? says("\"pid\"", init) && says("\"process-start-time\"", start)
-		    : says("\"init_process_pid\"", init) && says("\"init_process_start\"", start);
+	uint64_t pid, began_at;
+
+	return find_init(root, crun, id, &pid, &began_at) && pid == init && began_at == start;
+}
+
+/* append_ticket appends the beginning of the names of tickets of a root. */
+static void append_ticket(struct text *t, const struct text *root)
+{
+	append(t, "exec-");
+	append_number(t, hash(HASH_BASIS, root->at, root->size), 16);
+	append(t, "-");
+}
+
+void ticket_name(struct text *t, const struct text *root, uint64_t init, uint64_t start)
+{
+	append_ticket(t, root);
+	append_number(t, init, 10);
+	append(t, "-");
+	append_number(t, start, 10);
 }
 
 bool find_ticket(const struct invocation *invocation, const char *runtime, struct ticket *ticket)
@@ -236,9 +273,7 @@ bool find_ticket(const struct invocation *invocation, const char *runtime, struc
 		return false;
 	append(&directory, published);
 	append(&directory, id);
-	append(&prefix, "exec-");
-	append_number(&prefix, hash(root.at, root.size), 16);
-	append(&prefix, "-");
+	append_ticket(&prefix, &root);
 	/* Where others could put another filter the Go program says so. */
 	if (directory.too_long || !closed("/run/seccomp-hook") || !closed(published) || !closed(directory.at))
 		return false;

@@ -20,6 +20,7 @@ import (
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/runtime"
 )
 
 // attached is what is known of a created container's filter.
@@ -31,15 +32,16 @@ type attached struct {
 
 // inspect asks the kernel and the published state whether a created container
 // has the filter that its config.json asks for. A container without a profile
-// (privileged, unconfined) has none, and nothing is published of it.
-func inspect(id string, pid int, config []byte) (*attached, error) {
+// (privileged, unconfined) has none, and nothing is published of it; nor is of one
+// whose filter the runtime installs itself.
+func inspect(id string, pid int, config []byte, where home) (*attached, error) {
 	parsed, err := bundle.Parse(config)
 	if err != nil {
 		return nil, err
 	}
 	text, err := hook.State(hook.DefaultRoot, id)
 	if errors.Is(err, hook.ErrNoContainer) {
-		return &attached{}, unasked(parsed)
+		return own(id, parsed, where)
 	}
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func inspect(id string, pid int, config []byte) (*attached, error) {
 	}
 	if state.Pid != pid {
 		// An earlier container's, or that of one under another root.
-		return &attached{}, unasked(parsed)
+		return own(id, parsed, where)
 	}
 	a := &attached{annotations: map[string]string{}}
 	for name, value := range state.Annotations {
@@ -66,6 +68,24 @@ func inspect(id string, pid int, config []byte) (*attached, error) {
 		err = fmt.Errorf("process %d: /proc/%d/status has Seccomp %d", pid, pid, mode)
 	}
 	return a, err
+}
+
+// own returns what is known of a container of which nothing is published.
+func own(id string, config *bundle.Config, where home) (*attached, error) {
+	err := unasked(config)
+	if err == nil || config.Seccomp() == nil || where.root == "" {
+		return &attached{}, err
+	}
+	if _, named := config.Annotation(filter.AnnotationProfile); named {
+		return nil, err
+	}
+	// The runtime installs it just before the container's program, so there is
+	// nothing yet that the kernel could be asked for.
+	mode, stateErr := runtime.Compiles(where.kind, where.root, id)
+	if stateErr != nil || mode == "" {
+		return nil, errors.Join(err, stateErr)
+	}
+	return &attached{annotations: map[string]string{filter.AnnotationInstallMode: mode}}, nil
 }
 
 // unasked reports as an error that a config.json asks for a filter, for a

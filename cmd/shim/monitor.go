@@ -36,16 +36,25 @@ type monitor struct {
 	// plain are the containers that got no filter: the front has no part in
 	// them any more.
 	plain map[string]bool
+	// homes say where the runtime of a container keeps it.
+	homes map[string]home
+}
+
+// home is where a runtime keeps its containers.
+type home struct {
+	kind runtime.Kind
+	root string
 }
 
 func newMonitor(inner runc.ProcessMonitor, front string) *monitor {
-	return &monitor{ProcessMonitor: inner, front: front, plain: map[string]bool{}}
+	return &monitor{ProcessMonitor: inner, front: front, plain: map[string]bool{}, homes: map[string]home{}}
 }
 
 // setPlain notes that a container got no filter, or that it is gone.
 func (m *monitor) setPlain(id string, plain bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	delete(m.homes, id)
 	if plain {
 		m.plain[id] = true
 	} else {
@@ -57,6 +66,13 @@ func (m *monitor) isPlain(id string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.plain[id]
+}
+
+// homeOf returns where the runtime keeps a container that was created last.
+func (m *monitor) homeOf(id string) home {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.homes[id]
 }
 
 // Start starts a command.
@@ -91,6 +107,11 @@ func (m *monitor) putFront(c *exec.Cmd) error {
 	real, err := filepath.Abs(c.Path)
 	if err != nil {
 		return fmt.Errorf("runtime %s: %w", c.Path, err)
+	}
+	if kind := runtime.KindOf(real); invocation.Command == "create" {
+		m.mu.Lock()
+		m.homes[invocation.ID] = home{kind, runtime.StateRoot(kind, invocation.Root)}
+		m.mu.Unlock()
 	}
 	c.Args = append([]string{m.front, "--real-runtime", real}, c.Args[1:]...)
 	c.Path = m.front

@@ -104,7 +104,7 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 		}
 		return nil, classify(err)
 	}
-	attached, err := inspect(r.ID, int(response.Pid), asked)
+	attached, err := inspect(r.ID, int(response.Pid), asked, s.monitor.homeOf(r.ID))
 	if err != nil {
 		s.discard(ctx, r.ID)
 		log.G(ctx).WithField("container", r.ID).WithError(err).Error("seccomp: the filter is not attached; the container has been deleted")

@@ -21,6 +21,7 @@ type Config struct {
 
 	annotation map[string]string
 	bounding   []string
+	boundingAt span
 
 	noNewPrivileges bool
 	mountNamespace  bool
@@ -66,7 +67,7 @@ func Parse(text []byte) (*Config, error) {
 	if c.seccomp, err = c.find(c.linux.object, '{', "linux", "seccomp"); err != nil {
 		return nil, err
 	}
-	if err = c.readNamespaces(); err != nil {
+	if err := c.readNamespaces(); err != nil {
 		return nil, err
 	}
 	if c.hooks, err = c.find(c.root, '{', "hooks"); err != nil {
@@ -168,6 +169,7 @@ func (c *Config) readCapabilities(process property) error {
 		return err
 	}
 	bounding, err := c.find(capabilities.object, '[', path...)
+	c.boundingAt = bounding.value
 	if err != nil || !bounding.present || bounding.null {
 		return err
 	}
@@ -255,3 +257,7 @@ func (c *Config) NoNewPrivileges() bool { return c.noNewPrivileges }
 // Bounding returns process.capabilities.bounding as written. It is nil where
 // config.json does not have it.
 func (c *Config) Bounding() []string { return c.bounding }
+
+// BoundingText returns process.capabilities.bounding as text, null included, "" where
+// config.json does not have it.
+func (c *Config) BoundingText() string { return string(c.text[c.boundingAt.start:c.boundingAt.end]) }

@@ -33,7 +33,7 @@ func (s *Store) evict(now time.Time) error {
 	var size int64
 	kept := 0
 	for _, e := range entries {
-		if isKey(e.name) {
+		if isKey(e.name) || strings.HasPrefix(e.name, readyPrefix) {
 			size += e.size
 			kept++
 			if kept <= s.limit.entries && size <= s.limit.bytes {
@@ -66,7 +66,7 @@ func (s *Store) entries() ([]entry, error) {
 	}
 	var entries []entry
 	for _, name := range names {
-		if !strings.HasPrefix(name, newPrefix) && !isKey(name) {
+		if !strings.HasPrefix(name, newPrefix) && !strings.HasPrefix(name, readyPrefix) && !isKey(name) {
 			continue
 		}
 		var stat unix.Stat_t

@@ -52,6 +52,7 @@ const (
 	ModeNone    = "none"    // there is no profile
 	ModeObserve = "observe" // Options.Observe
 	ModeNative  = "native"  // the real runtime compiles linux.seccomp
+	ModeCrun    = "crun"    // crun installs the program itself
 )
 
 // Result says what the hook did.

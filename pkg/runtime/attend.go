@@ -11,7 +11,6 @@ import (
 
 	"seccomp-hook/pkg/install"
 	"seccomp-hook/pkg/install/orphan"
-	"seccomp-hook/pkg/spec"
 )
 
 // An attendant is started in one of two ways, which its argument 0 tells: the
@@ -222,7 +221,7 @@ func (w *wrapper) prepareAhead(s *standIn) (*attendant, error) {
 		return nil, err
 	}
 	if o == nil {
-		s.text, err = readConfig(s.dir, originalName, spec.MaxSize)
+		s.text, err = readConfig(s.dir, originalName, maxConfig)
 		return nil, err
 	}
 	s.text = o.StandIn

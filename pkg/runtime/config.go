@@ -60,7 +60,10 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		if err := trust.Path(path); err != nil {
 			return c, fmt.Errorf("runtime: configuration: %w", err)
 		}
-		version := versionOf(f, time.Now()) // before it is read
+		version, stable, err := versionOf(f, time.Now()) // before it is read
+		if err != nil {
+			return c, fmt.Errorf("runtime: configuration: %w", err)
+		}
 		if err := toml.NewDecoder(f).DisallowUnknownFields().Decode(&c); err != nil {
 			var strict *toml.StrictMissingError
 			if errors.As(err, &strict) {
@@ -68,7 +71,7 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 			}
 			return c, fmt.Errorf("runtime: configuration %s: %w", path, err)
 		}
-		if !named {
+		if stable {
 			rememberRuntime(version, c.RealRuntime)
 		}
 	case named || !errors.Is(err, fs.ErrNotExist):

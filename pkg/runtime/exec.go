@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
@@ -48,6 +50,9 @@ func (w *wrapper) exec() error {
 	// other one can come under this id before it has been deleted.
 	f, err := hook.FilterOf("", w.ID, c.init)
 	if errors.Is(err, hook.ErrNoContainer) {
+		if w.kept(c) {
+			return nil
+		}
 		return w.checkForeign(c)
 	}
 	if err != nil {
@@ -76,6 +81,17 @@ func (w *wrapper) unknown(err error) error {
 	default:
 		return err
 	}
+}
+
+// kept reports whether crun has kept the program that it was handed for a
+// container. It gives it to execs, too (crun, container.c, exec_with_options).
+func (w *wrapper) kept(c *container) bool {
+	if w.kind != Crun || c.annotations[filter.AnnotationInstallMode] != hook.ModeCrun {
+		return false
+	}
+	var st unix.Stat_t
+	err := unix.Lstat(filepath.Join(filepath.Dir(c.config), "seccomp.bpf"), &st)
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Uid == 0 && st.Mode&0o022 == 0 && st.Size > 0
 }
 
 // checkForeign lets a container alone whose filter is not from here. One whose

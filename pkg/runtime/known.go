@@ -20,7 +20,7 @@ const knownAge = 2 * time.Second
 // rememberRuntime writes knownFile, if that is not there already. It is done for
 // speed: whatever is in the way, the front asks this program again.
 func rememberRuntime(version, name string) {
-	if version == "" || !hostRoot() {
+	if !hostRoot() {
 		return
 	}
 	want := version + "\n" + name
@@ -43,13 +43,13 @@ func rememberRuntime(version, name string) {
 	}
 }
 
-// versionOf returns what tells a version of an open file from any other; "" where
-// the file is too new for that.
-func versionOf(f *os.File, now time.Time) string {
+// versionOf returns what tells a version of an open file from any other, and
+// whether the file is old enough for that.
+func versionOf(f *os.File, now time.Time) (version string, stable bool, err error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil || now.Sub(time.Unix(st.Ctim.Unix())) < knownAge {
-		return ""
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return "", false, &os.PathError{Op: "fstat", Path: f.Name(), Err: err}
 	}
 	return fmt.Sprintf("%d:%d:%d %d %d.%d %d.%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino, st.Size,
-		st.Mtim.Sec, st.Mtim.Nsec, st.Ctim.Sec, st.Ctim.Nsec)
+		st.Mtim.Sec, st.Mtim.Nsec, st.Ctim.Sec, st.Ctim.Nsec), now.Sub(time.Unix(st.Ctim.Unix())) >= knownAge, nil
 }

@@ -8,10 +8,10 @@ import (
 )
 
 // Two versions of a file are told apart, and one that can still change unseen
-// is not named.
+// is no stable one.
 func TestVersionOf(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.toml")
-	version := func(text string, after time.Duration) string {
+	version := func(text string, after time.Duration) (version string, stable bool) {
 		t.Helper()
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -21,13 +21,18 @@ func TestVersionOf(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		return versionOf(f, time.Now().Add(after))
+		version, stable, err = versionOf(f, time.Now().Add(after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return version, stable
 	}
-	if got := version("a", 0); got != "" {
+	if got, stable := version("a", 0); stable {
 		t.Errorf("a file that is written now has the version %q", got)
 	}
-	first, second := version("a", time.Hour), version("ab", time.Hour)
-	if first == "" || first == second {
-		t.Errorf("versions %q and %q", first, second)
+	first, old := version("a", time.Hour)
+	second, _ := version("ab", time.Hour)
+	if !old || first == second {
+		t.Errorf("versions %q and %q, stable %v", first, second, old)
 	}
 }

@@ -1,8 +1,10 @@
 package runtime
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -57,4 +59,47 @@ func (w *wrapper) nativeInstead(config *bundle.Config, err error) error {
 		}
 	}
 	return err
+}
+
+// Compiles reports how a container gets a filter of which nothing is published: a
+// runtime that was left linux.seccomp compiles it, or, crun, installs the program
+// that it was handed in its place. It looks into the runtime's own state, whose
+// folder is root; the mode is "" where the runtime has no linux.seccomp, and
+// installs nothing.
+func Compiles(kind Kind, root, id string) (mode string, err error) {
+	// runc has what it makes of linux.seccomp in its state, crun the text.
+	var runc struct {
+		Config struct {
+			Seccomp json.RawMessage `json:"seccomp"`
+		} `json:"config"`
+	}
+	var crun struct {
+		Annotations map[string]string `json:"annotations"`
+		Linux       struct {
+			Seccomp json.RawMessage `json:"seccomp"`
+		} `json:"linux"`
+	}
+	dir := filepath.Join(root, id)
+	seccomp := &runc.Config.Seccomp
+	if kind == Crun {
+		seccomp = &crun.Linux.Seccomp
+		err = readJSON(filepath.Join(dir, configName), &crun)
+	} else {
+		err = readJSON(filepath.Join(dir, "state.json"), &runc)
+	}
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("runtime: container %s: %w", id, err)
+	case *seccomp == nil || string(*seccomp) == "null":
+		return "", nil
+	case crun.Annotations[filter.AnnotationInstallMode] == hook.ModeCrun:
+		return hook.ModeCrun, nil
+	}
+	return hook.ModeNative, nil
+}
+
+// StateRoot returns the folder in which a runtime keeps its containers that was
+// started with this --root, "" for none, by root of the host.
+func StateRoot(kind Kind, root string) string {
+	return (&wrapper{Invocation: &Invocation{Root: root}, kind: kind}).stateRoot()
 }

@@ -29,6 +29,8 @@ func Main(argv []string) (code int, ours bool) {
 		return attend(argv[1:], false), true
 	case argv[0] == aheadArg0:
 		return attend(argv[1:], true), true
+	case argv[0] == readyArg0:
+		return ready(argv[1:]), true
 	case argv[0] == escortArg0:
 		return escort(), true
 	case argv[0] == announceArg0:

@@ -10,6 +10,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/filter"
 )
 
 // Names in a bundle while the runtime reads its config.json.
@@ -115,9 +117,10 @@ func recoverConfig(dir *os.File) error {
 }
 
 // standsIn reports whether a text is what a stand-in can have been left with:
-// nothing, a part, or all of it, with the hook that no other config.json has.
+// nothing, a part, or all of it, with the hook or, the front's, with the annotation
+// that no other config.json has.
 func standsIn(text []byte) bool {
-	return !json.Valid(text) || bytes.Contains(text, []byte(`"`+announceArg0+`"`))
+	return !json.Valid(text) || bytes.Contains(text, []byte(`"`+announceArg0+`"`)) || bytes.Contains(text, []byte(`"`+filter.AnnotationProgramDigest+`"`))
 }
 
 // readConfig reads the config.json of a locked bundle, which has a name there,

@@ -26,7 +26,8 @@ const (
 	StepReturn                   // hook: return
 	StepLeave                    // attendant: init has executed the container's program
 	StepIdentify                 // wrapper, exec: find the container's init and its filter
-	StepFollow                   // wrapper, exec: attach the filter
+	StepFollow                   // wrapper: attach the filter to itself, suspended
+	StepReady                    // wrapper: find the ready filter, or have it made
 	stepEnd
 )
 
@@ -47,6 +48,7 @@ var stepNames = [...]string{
 	StepLeave:    "leave the container",
 	StepIdentify: "identify the container",
 	StepFollow:   "follow the exec",
+	StepReady:    "find the ready filter",
 }
 
 func (s Step) String() string {

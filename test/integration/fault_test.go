@@ -115,6 +115,8 @@ type door struct {
 	commands func(s *stage) [][]string
 	// stays says that the container is there before and afterwards.
 	stays bool
+	// traced are the steps of a process that a follower has seized.
+	traced []step
 }
 
 // step is a numbered step of pkg/install or pkg/runtime.
@@ -169,6 +171,13 @@ var createSteps = slices.Concat(initSteps, runtimeSteps(runtime.StepPrepare, run
 	runtime.StepBecome, runtime.StepAwait, runtime.StepAnnounce, runtime.StepGiveBack, runtime.StepInstall, runtime.StepFinish, runtime.StepAnswer,
 	runtime.StepReturn, runtime.StepLeave))
 
+// followedSteps are those of a start that nothing but the front takes part in. The
+// Go program, which has made the ready filter, has passed the first one before.
+var followedSteps = slices.Concat(
+	installSteps(install.StepStart, install.StepSeize, install.StepReport, install.StepWait, install.StepExec, install.StepRelease),
+	runtimeSteps(runtime.StepPrepare, runtime.StepLock, runtime.StepReady, runtime.StepReplace, runtime.StepFollow, runtime.StepBecome,
+		runtime.StepGiveBack, runtime.StepFinish, runtime.StepLeave))
+
 var doors = []door{
 	{
 		name:    "hook",
@@ -181,8 +190,9 @@ var doors = []door{
 	},
 	{
 		name:    "run",
-		fronts:  [2][]string{{frontInC, frontInGo}, {frontInC}},
-		passes:  createSteps,
+		fronts:  [2][]string{{frontInC}, {}},
+		passes:  followedSteps,
+		traced:  runtimeSteps(runtime.StepReplace, runtime.StepFollow, runtime.StepBecome),
 		prepare: (*stage).prepareRuntime,
 		commands: func(s *stage) [][]string {
 			return [][]string{{"run", "--bundle", s.b.Dir, s.c.ID}}
@@ -190,9 +200,37 @@ var doors = []door{
 	},
 	{
 		name:    "create",
+		fronts:  [2][]string{{frontInC}, {}},
+		passes:  followedSteps,
+		traced:  runtimeSteps(runtime.StepReplace, runtime.StepFollow, runtime.StepBecome),
+		prepare: (*stage).prepareRuntime,
+		commands: func(s *stage) [][]string {
+			return [][]string{{"create", "--bundle", s.b.Dir, "--pid-file", s.c.pidPath(), s.c.ID}, {"start", s.c.ID}}
+		},
+	},
+	{
+		name:    "run by crun itself",
+		fronts:  [2][]string{{}, {frontInC}},
+		passes:  runtimeSteps(runtime.StepPrepare, runtime.StepLock, runtime.StepReady, runtime.StepReplace, runtime.StepBecome),
+		prepare: (*stage).prepareRuntime,
+		commands: func(s *stage) [][]string {
+			return [][]string{{"run", "--bundle", s.b.Dir, s.c.ID}}
+		},
+	},
+	{
+		name:    "attended run",
+		fronts:  [2][]string{{frontInC, frontInGo}, {frontInC}},
+		passes:  createSteps,
+		prepare: (*stage).prepareAttended,
+		commands: func(s *stage) [][]string {
+			return [][]string{{"run", "--bundle", s.b.Dir, s.c.ID}}
+		},
+	},
+	{
+		name:    "attended create",
 		fronts:  [2][]string{{frontInC}, {frontInC, frontInGo}},
 		passes:  createSteps,
-		prepare: (*stage).prepareRuntime,
+		prepare: (*stage).prepareAttended,
 		commands: func(s *stage) [][]string {
 			return [][]string{{"create", "--bundle", s.b.Dir, "--pid-file", s.c.pidPath(), s.c.ID}, {"start", s.c.ID}}
 		},
@@ -209,7 +247,8 @@ var doors = []door{
 		commands: func(s *stage) [][]string {
 			return [][]string{{"exec", s.c.ID, s.program}}
 		},
-		stays: true,
+		stays:  true,
+		traced: runtimeSteps(runtime.StepBecome),
 	},
 }
 
@@ -288,9 +327,16 @@ func (s *stage) prepareRuntime() {
 	s.c = s.b.NewContainer(s.rt)
 }
 
+// prepareAttended makes a bundle that needs an attendant.
+func (s *stage) prepareAttended() {
+	s.prepareRuntime()
+	needsAttendant(s.b)
+	s.b.Save()
+}
+
 // prepareExec starts a container for execs.
 func (s *stage) prepareExec() {
-	s.prepareRuntime()
+	s.prepareAttended() // crun needs nobody for the execs in the others
 	s.b.Spec.Process.Args = []string{"/bin/sleep", "1000000"}
 	s.c = s.b.Create(s.rt)
 	s.c.Start()
@@ -401,7 +447,7 @@ var telling = regexp.MustCompile(`installer|attendant|follower|ended|killed|sign
 
 // exitCode is what the first command ends with where all went well.
 func (s *stage) exitCode() int {
-	if s.name == "create" {
+	if strings.HasSuffix(s.name, "create") {
 		return 0
 	}
 	return denyErrno
@@ -471,7 +517,7 @@ func (s *stage) strike(r *running, mark string, where step, how strike) (struck,
 		return false, false
 	}
 	states := "T"
-	if s.stays && where == becomes {
+	if slices.Contains(s.traced, where) {
 		states = "Tt" // the follower's tracee by then
 	}
 	var deadline time.Time
@@ -495,9 +541,6 @@ func (s *stage) strike(r *running, mark string, where step, how strike) (struck,
 		}
 	}
 }
-
-// becomes is the one step of a process that is traced.
-var becomes = runtimeSteps(runtime.StepBecome)[0]
 
 // stoppedOf returns the processes with this mark in their environment that are
 // in one of the states.

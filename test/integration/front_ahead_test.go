@@ -41,7 +41,7 @@ func locked(t testing.TB, path string, words ...string) bool {
 // container if the attendant dies.
 func TestFrontAhead(t *testing.T) {
 	eachFront(t, func(t *testing.T, plain, front Runtime) {
-		b := NewBundle(t, denying(t), Args("/bin/true"))
+		b := NewBundle(t, denying(t), Args("/bin/true"), needsAttendant)
 		k := keep(t, b)
 		// An attendant that does nothing.
 		stub := filepath.Join(t.TempDir(), runtime.Name)
@@ -120,7 +120,7 @@ func TestFrontNotAhead(t *testing.T) {
 			}},
 		} {
 			t.Run(rt.Name+"/"+tc.name, func(t *testing.T) {
-				b := NewBundle(t, denying(t))
+				b := NewBundle(t, denying(t), needsAttendant)
 				b.Spec.Process.Args = []string{b.Install(First(nrUnshare).Path(t))}
 				k := keep(t, b)
 				c := b.NewContainer(front(t, rt))

@@ -1,0 +1,231 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/bundle"
+	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/hook"
+	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/install/orphan"
+)
+
+// readyArg0 is the argument 0 of the process that makes a ready filter for the
+// front, which waits for it.
+const readyArg0 = "seccomp-hook-ready"
+
+// readyFD is the file that it writes to.
+const readyFD = orphan.FirstFile
+
+// readyMagic begins a ready filter; its last byte is the version of the form.
+const readyMagic = "SHREADY\x01"
+
+// ready makes the ready filter of the container that the command line makes, if
+// its linux.seccomp alone decides on the filter. Where there is none, for whatever
+// reason, it writes nothing and says nothing: the front then goes the way on which
+// that is told.
+func ready(args []string) int {
+	w := &wrapper{Invocation: &Invocation{}, pid: os.Getpid(), stderr: os.Stderr}
+	if w.prepare(args) != nil {
+		return exitFailure
+	}
+	text, err := w.ready()
+	if err == nil {
+		_, err = unix.Pwrite(readyFD, text, 0)
+	}
+	if err != nil {
+		return exitFailure
+	}
+	return 0
+}
+
+// ready returns a ready filter, and keeps it in the store. It is, in the machine's
+// byte order: the magic; FNV-1a of 64 bits of all that follows; in 32 bits each the
+// size of the key, the flags of seccomp(2), the number of instructions, and the
+// sizes of the following three texts; the instructions as struct sock_filter; the
+// key; the annotations as members of a JSON object; the same with those that have
+// crun install the program, empty where crun is not known to; and the filter, as
+// it is published.
+func (w *wrapper) ready() ([]byte, error) {
+	config, err := parseConfig(w.bundle() + "/" + configName)
+	if err != nil || config.Seccomp() == nil {
+		return nil, err
+	}
+	key, stable, err := w.readyKey(config)
+	if err != nil {
+		return nil, err
+	}
+	decision, err := hook.Decide(config, hook.Options{DefaultProfile: w.config.DefaultProfile, ProfileDirs: w.config.ProfileDirs})
+	if err != nil {
+		return nil, err
+	}
+	f := decision.Filter
+	if f == nil || f.Profile != "config.json" || f.Listener != nil || !f.Verified {
+		return nil, nil
+	}
+	installable, err := hook.Installable(f)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := f.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	w.warn(decision)
+	r := readyFilter{key: key, flags: uint32(installable.Flags &^ install.TSync), filter: f, stored: stored} // there is one thread
+	if w.kind == Crun {
+		r.crun = takesProgram(w.real)
+	}
+	if stable {
+		w.keepReady(r.encode(filter.Hit), key)
+	}
+	return r.encode(filter.Miss), nil
+}
+
+// keepReady keeps a ready filter for the next start. Without it that one makes it
+// anew.
+func (w *wrapper) keepReady(text []byte, key string) {
+	store, err := filter.Open(filter.Dir)
+	if err == nil {
+		defer store.Close()
+		err = store.SaveReady(hash(key), text)
+	}
+	if err != nil {
+		w.reporter().log("warning", "seccomp-hook: "+err.Error())
+	}
+}
+
+// readyKey returns all that decides on a ready filter, as ready.c does, and whether
+// a later version of one of the files could not be taken for this one.
+func (w *wrapper) readyKey(config *bundle.Config) (key string, stable bool, err error) {
+	stable = true
+	version := func(path string) string {
+		file, openErr := os.Open(path)
+		if openErr != nil {
+			err = openErr
+			return ""
+		}
+		defer file.Close()
+		v, old, statErr := versionOf(file, time.Now())
+		stable = stable && old
+		if statErr != nil {
+			err = statErr
+		}
+		return v
+	}
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return "", false, os.NewSyscallError("uname", err)
+	}
+	configuration, runtime := "none", "runc"
+	if path := os.Getenv(EnvConfig); path != "" {
+		configuration = version(path)
+	} else if _, err := os.Lstat(ConfigFile); err == nil {
+		configuration = version(ConfigFile)
+	}
+	if w.kind == Crun {
+		runtime = version(w.real)
+	}
+	bounding, seccomp := config.BoundingText(), config.Seccomp()
+	key = fmt.Sprintf("program %s\nkernel %s\nconfiguration %s\nruntime %s\nbounding %d\nseccomp %d\n%s%s", version("/proc/self/exe"),
+		unix.ByteSliceToString(name.Release[:]), configuration, runtime, len(bounding), len(seccomp), bounding, seccomp)
+	return key, stable, err
+}
+
+// readyFilter is what a ready filter is made of.
+type readyFilter struct {
+	key    string
+	flags  uint32
+	filter *filter.Filter
+	stored []byte
+	crun   bool
+}
+
+func (r *readyFilter) encode(store string) []byte {
+	annotations := r.filter.Annotations()
+	annotations[filter.AnnotationStore] = store
+	plain, crun := members(annotations), []byte(nil)
+	if r.crun {
+		annotations[filter.AnnotationInstallMode] = hook.ModeCrun
+		annotations[bpfAnnotation] = base64.StdEncoding.EncodeToString(sockFilters(r.filter))
+		crun = members(annotations)
+	}
+	var text []byte
+	for _, n := range []int{len(r.key), int(r.flags), len(r.filter.Program), len(plain), len(crun), len(r.stored)} {
+		text = binary.NativeEndian.AppendUint32(text, uint32(n))
+	}
+	text = append(text, sockFilters(r.filter)...)
+	text = slices.Concat(text, []byte(r.key), plain, crun, r.stored)
+	return append(binary.NativeEndian.AppendUint64([]byte(readyMagic), hash(string(text))), text...)
+}
+
+// sockFilters returns a program as an array of struct sock_filter.
+func sockFilters(f *filter.Filter) []byte {
+	var text []byte
+	for _, in := range f.Program {
+		text = binary.NativeEndian.AppendUint16(text, in.Code)
+		text = append(text, in.Jt, in.Jf)
+		text = binary.NativeEndian.AppendUint32(text, in.K)
+	}
+	return text
+}
+
+// hash is FNV-1a of 64 bits.
+func hash(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text)) // hash.Hash: never an error
+	return h.Sum64()
+}
+
+// members renders a map as the members of a JSON object.
+func members(m map[string]string) []byte {
+	var list [][]byte
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		key, _ := json.Marshal(name) // strings cannot fail
+		value, _ := json.Marshal(m[name])
+		list = append(list, slices.Concat(key, []byte(":"), value))
+	}
+	return bytes.Join(list, []byte(","))
+}
+
+// versionTimeout bounds how long a runtime may take to say its version.
+const versionTimeout = 10 * time.Second
+
+// takesProgram reports whether a crun installs the program of an annotation: it is
+// 0.18 or newer, and built with seccomp. It is asked once for each version of its
+// file, which is in the key.
+func takesProgram(path string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
+	defer cancel()
+	text, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		return false
+	}
+	version, features, _ := strings.Cut(string(text), "\n")
+	version, is := strings.CutPrefix(version, "crun version ")
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return '.'
+		}
+		return r
+	}, rest), ".")
+	x, errX := strconv.Atoi(major)
+	y, errY := strconv.Atoi(minor)
+	return is && errX == nil && errY == nil && (x > 0 || y >= 18) && slices.Contains(strings.Fields(features), "+SECCOMP")
+}

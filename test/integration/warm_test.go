@@ -1,0 +1,180 @@
+//go:build integration && (amd64 || arm64)
+
+package integration
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// toldOf returns the annotations of ours that are told of a running container: in
+// what is published, and under crun, of which nothing is, in its own state.
+func toldOf(t testing.TB, c *Container) map[string]string {
+	t.Helper()
+	told := c.StateJSON().Annotations
+	if text, err := os.ReadFile(filepath.Join(stateDir, c.ID, "state.json")); err == nil {
+		var state specs.State
+		must(t, json.Unmarshal(text, &state))
+		told = state.Annotations
+	}
+	ours := map[string]string{}
+	for name, value := range told {
+		if short, is := strings.CutPrefix(name, "io.seccomp-hook."); is {
+			ours[short] = value
+		}
+	}
+	return ours
+}
+
+// unshares returns what a call of unshare(2) gets in a container of a bundle, by
+// init and by an exec.
+func unshares(t testing.TB, rt Runtime, options ...Option) (init, execd string, c *Container) {
+	t.Helper()
+	b := NewBundle(t, options...)
+	program := b.Install(Probe.Path(t))
+	b.Spec.Process.Args = append(append([]string{program}, call(nrUnshare)...), "pause")
+	c = b.Create(rt)
+	c.Start()
+	key := fmt.Sprintf("call %d", nrUnshare)
+	Eventually(t, "the probe's word", func() bool { return strings.Contains(c.Output(), key) })
+	return Result{Stdout: c.Output()}.Lines()[key], c.Exec(append([]string{program}, call(nrUnshare)...)...).Lines()[key], c
+}
+
+// denyingWith is linux.seccomp that denies unshare with an errno.
+func denyingWith(errno uint) Option {
+	return Seccomp(&specs.LinuxSeccomp{
+		DefaultAction: specs.ActAllow,
+		Syscalls:      []specs.LinuxSyscall{{Names: []string{"unshare"}, Action: specs.ActErrno, ErrnoRet: &errno}},
+	})
+}
+
+// TestWarm: the second start of a profile comes from its ready filter, without a
+// hook and an attendant; one of another profile does not, and whatever becomes of
+// the ready filter, the container has the profile's filter.
+func TestWarm(t *testing.T) {
+	eachFront(t, func(t *testing.T, _, front Runtime) {
+		want := func(what string, errno uint, store string) {
+			t.Helper()
+			init, execd, c := unshares(t, front, denyingWith(errno))
+			if denied := "-" + strconv.Itoa(int(errno)); init != denied || execd != denied {
+				t.Errorf("%s: init gets %s, an exec %s, want %s", what, init, execd, denied)
+			}
+			told := toldOf(t, c)
+			mode := "suspend"
+			if strings.Contains(front.Name, "crun") {
+				mode = "crun"
+			}
+			if _, attended := told["install.microseconds"]; attended || told["install.mode"] != mode || told["store"] != store || told["verified"] != "true" {
+				t.Errorf("%s: %v", what, told)
+			}
+			if hooks := c.StateJSON().Annotations["io.seccomp-hook.program.sha256"]; hooks != told["program.sha256"] {
+				t.Errorf("%s: the runtime tells of the program %s", what, hooks)
+			}
+			c.Delete(true)
+			if left := runFiles(c.ID); len(left) > 0 {
+				t.Errorf("%s: left are %q", what, left)
+			}
+		}
+		before := readyFilters(t)
+		// Other profiles than those of the other runtimes.
+		errno := map[string]uint{"seccomp-runc/runc-1.1": 30, "seccomp-runc/runc-1.5": 31, "seccomp-runc/crun-1.8": 32}[front.Name]
+		want("the first start", errno, "miss")
+		fresh := slices.Collect(maps.Keys(readyFilters(t)))
+		fresh = slices.DeleteFunc(fresh, func(path string) bool { _, old := before[path]; return old })
+		if len(fresh) != 1 {
+			t.Fatalf("ready filters %q", fresh)
+		}
+		text := readyFilters(t)[fresh[0]]
+		want("the second start", errno, "hit")
+		want("another profile", errno+50, "miss")
+		for what, spoil := range map[string]func(){
+			"gone":               func() { must(t, os.Remove(fresh[0])) },
+			"cut off":            func() { must(t, os.WriteFile(fresh[0], []byte(text[:len(text)-1]), 0o600)) },
+			"empty":              func() { must(t, os.WriteFile(fresh[0], nil, 0o600)) },
+			"of another program": func() { must(t, os.WriteFile(fresh[0], []byte(text[:50]+"x"+text[51:]), 0o600)) },
+			"another profile's": func() {
+				for path, other := range readyFilters(t) {
+					if path != fresh[0] {
+						must(t, os.WriteFile(fresh[0], []byte(other), 0o600))
+					}
+				}
+			},
+			"others can write it": func() { must(t, os.Chmod(fresh[0], 0o622)) },
+			"somebody else's":     func() { must(t, os.Chown(fresh[0], 1000, 0)) },
+			"a link":              func() { linked(t, fresh[0]) },
+			"a FIFO": func() {
+				replaced(t, fresh[0], func() error { return unix.Mkfifo(fresh[0], 0o600) })
+			},
+		} {
+			spoil()
+			want(what, errno, "miss")
+			must(t, os.RemoveAll(fresh[0]))
+			must(t, os.WriteFile(fresh[0], []byte(text), 0o600))
+		}
+	})
+}
+
+// readyFilters returns the ready filters that are stored.
+func readyFilters(t testing.TB) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	paths, err := filepath.Glob(filepath.Join(filepath.Dir(stateDir), "store/ready-*"))
+	must(t, err)
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		must(t, err)
+		files[path] = string(text)
+	}
+	return files
+}
+
+// TestWarmFailures: where the runtime fails, the bundle has its own config.json when
+// that is to be seen, not some time afterwards.
+func TestWarmFailures(t *testing.T) {
+	eachFront(t, func(t *testing.T, _, front Runtime) {
+		for name, tc := range map[string]struct {
+			spoil Option
+			flags []string
+		}{
+			"no root filesystem": {func(b *Bundle) { b.Spec.Root.Path = "nowhere" }, nil},
+			"no such program":    {Args("/nonexistent"), nil},
+			"a bad console":      {func(b *Bundle) { b.Spec.Process.Terminal = true }, []string{"--console-socket", "/nonexistent/socket"}},
+		} {
+			for _, command := range []string{"run", "create"} {
+				t.Run(command+"/"+name, func(t *testing.T) {
+					b := NewBundle(t, denying(t), tc.spoil)
+					k := keep(t, b)
+					c := b.NewContainer(front)
+					r := c.Command(append(append([]string{command}, tc.flags...), "--bundle", b.Dir, c.ID)...)
+					k.check(t)
+					if r.Code == 0 || r.Stderr == "" {
+						t.Errorf("not refused: %s", r)
+					}
+				})
+			}
+		}
+	})
+}
+
+// TestForeignProgram: crun would install the program of an annotation in the place
+// of linux.seccomp. One that comes from outside does not weaken the profile.
+func TestForeignProgram(t *testing.T) {
+	allow := base64.StdEncoding.EncodeToString([]byte{6, 0, 0, 0, 0, 0, 0xff, 0x7f}) // RET ALLOW, little-endian
+	eachFront(t, func(t *testing.T, _, front Runtime) {
+		init, execd, _ := unshares(t, front, denyingWith(denyErrno), Annotation("run.oci.seccomp_bpf_data", allow))
+		if denied := "-" + strconv.Itoa(denyErrno); init != denied || execd != denied {
+			t.Errorf("init gets %s, an exec %s", init, execd)
+		}
+	})
+}
