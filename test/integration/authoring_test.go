@@ -34,7 +34,7 @@ func TestAuthoring(t *testing.T) {
 	t.Cleanup(func() { _ = exec.Command("seccomp-runc", "delete", "--force", id).Run() })
 	name := strings.NewReplacer("bundle app", "bundle "+id, "watch app", "watch "+id)
 
-	steps := regexp.MustCompile("(?s)```console\n\\$ (.*?)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	steps := regexp.MustCompile("(?s)```sh\n\\$ (.*?)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
 	if len(steps) != 6 {
 		t.Fatalf("%d commands", len(steps))
 	}
