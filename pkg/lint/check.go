@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -138,7 +139,7 @@ func (c *checker) resolve() bool {
 		t := &c.targets[i]
 		if t.Native != seen {
 			seen = t.Native
-			if _, err := c.profile.Resolve(*t); err != nil {
+			if _, err := c.profile.Resolve(*t); err != nil && !errors.Is(err, spec.ErrErrnoNames) {
 				c.refused(t, err)
 				continue
 			}
@@ -231,7 +232,7 @@ func (c *checker) index() {
 		}
 		s.uses = append(s.uses, u)
 		s.via = s.via || u.Through != 0
-		s.filtered = s.filtered || u.Rule.Includes != nil || u.Rule.Excludes != nil
+		s.filtered = s.filtered || u.Rule.Filtered()
 	}
 	c.known = make([][]int, len(c.profile.Syscalls))
 	for i := range c.profile.Syscalls {

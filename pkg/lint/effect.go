@@ -85,6 +85,9 @@ func (c *checker) never(i int) bool {
 // naming of it, in circumstances that it concerns.
 func (c *checker) effective(n naming, list []*circumstance) bool {
 	for _, in := range list {
+		if c.exhausted {
+			return true
+		}
 		v, ok := c.without(in, n)
 		if !ok || !c.same(&in.verdict, v) {
 			return true
@@ -239,6 +242,9 @@ func (c *checker) idle(i int, other *spec.Syscall) bool {
 			return false
 		}
 		for _, in := range c.concerned(n) {
+			if c.exhausted {
+				return false
+			}
 			uses := slices.Clone(in.uses)
 			for k := range uses {
 				if uses[k].Origin == i {

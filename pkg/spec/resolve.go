@@ -14,6 +14,10 @@ import (
 // a policy.
 var ErrDisabled = errors.New("the profile is disabled")
 
+// ErrErrnoNames says that a profile has errnos by name that are other numbers on
+// the native architecture.
+var ErrErrnoNames = errors.New("has its own errnos: give numbers, not names")
+
 // RuleError is an error about one rule of a profile.
 type RuleError struct {
 	Profile string
@@ -85,7 +89,7 @@ func (p *Profile) resolver(t Target) (*resolver, error) {
 		return nil, fmt.Errorf("spec: profile %s: no native architecture is given, and this machine's is unknown", p.Name)
 	}
 	if p.errnoNames && ownErrnos(t.Native) {
-		return nil, fmt.Errorf("spec: profile %s: %v has its own errnos: give numbers, not names", p.Name, t.Native)
+		return nil, fmt.Errorf("spec: profile %s: %v %w", p.Name, t.Native, ErrErrnoNames)
 	}
 	if t.Capabilities == nil {
 		t.Capabilities = DefaultCapabilities()

@@ -24,10 +24,18 @@ const maxTogether = 8
 // lists. all is false where more than eight capabilities decide about one call:
 // then the targets have none, each one, all but each one, and all of them.
 func Targets(native *arch.Arch, archs []*arch.Arch, profiles ...*Profile) (targets []Target, all bool) {
-	sets, all := capabilitySets(profiles)
+	natives := natives(native, archs, profiles)
+	var listed []*arch.Arch
+	for _, n := range natives {
+		for _, p := range profiles {
+			list, _ := p.architectures(&Target{Native: n, Archs: archs}) // where there is an error, no policy is
+			listed = append(listed, list...)
+		}
+	}
+	sets, all := capabilitySets(profiles, listed)
 	kernels := kernels(profiles)
 	seen := map[string]bool{}
-	for _, n := range natives(native, archs, profiles) {
+	for _, n := range natives {
 		for _, set := range sets {
 			for _, kernel := range kernels {
 				t := Target{Native: n, Archs: archs, Capabilities: set, Kernel: kernel}
@@ -59,7 +67,7 @@ func activity(t *Target, profiles []*Profile) string {
 	for _, p := range profiles {
 		key = append(key, ' ')
 		for i := range p.Syscalls {
-			if s := &p.Syscalls[i]; s.Includes != nil || s.Excludes != nil {
+			if s := &p.Syscalls[i]; s.Filtered() {
 				counts := byte('0')
 				if s.Applies(t) {
 					counts = '1'
@@ -69,6 +77,12 @@ func activity(t *Target, profiles []*Profile) string {
 		}
 	}
 	return string(key)
+}
+
+// Filtered reports whether there are targets that a rule does not count for.
+// Podman's profiles have empty includes and excludes everywhere.
+func (s *Syscall) Filtered() bool {
+	return slices.ContainsFunc(s.filters(), func(f *Filter) bool { return len(f.Caps) > 0 || len(f.Arches) > 0 || f.MinKernel != nil })
 }
 
 // filters yields the filters of a rule that has any.
@@ -196,8 +210,8 @@ func (v KernelVersion) Compare(w KernelVersion) int {
 }
 
 // capabilitySets returns the sets of capabilities that profiles tell apart,
-// none first.
-func capabilitySets(profiles []*Profile) (sets [][]string, all bool) {
+// none first, on architectures that they list.
+func capabilitySets(profiles []*Profile, archs []*arch.Arch) (sets [][]string, all bool) {
 	all = true
 	seen := map[string]bool{}
 	add := func(set []string) {
@@ -207,7 +221,7 @@ func capabilitySets(profiles []*Profile) (sets [][]string, all bool) {
 		}
 	}
 	add([]string{})
-	for _, group := range capabilityGroups(profiles) {
+	for _, group := range capabilityGroups(profiles, archs) {
 		if len(group) > maxTogether {
 			all = false
 			for i, one := range group {
@@ -232,7 +246,7 @@ func capabilitySets(profiles []*Profile) (sets [][]string, all bool) {
 
 // capabilityGroups returns, for each call and for the -ENOSYS stub, the
 // capabilities that decide about it, in alphabetical order; each group once.
-func capabilityGroups(profiles []*Profile) [][]string {
+func capabilityGroups(profiles []*Profile, archs []*arch.Arch) [][]string {
 	// The calls behind socketcall and ipc decide about these too.
 	via := map[string]string{}
 	for _, c := range arch.Companions() {
@@ -248,7 +262,7 @@ func capabilityGroups(profiles []*Profile) [][]string {
 			byCall[call][c] = true
 		}
 	}
-	above := newestNames(profiles)
+	above := newestNames(profiles, archs)
 	for _, p := range profiles {
 		for i := range p.Syscalls {
 			var caps []string
@@ -282,8 +296,8 @@ func capabilityGroups(profiles []*Profile) [][]string {
 }
 
 // newestNames returns the calls that can be the newest that a profile names for
-// some target: on some architecture no rule that always counts names a newer one.
-func newestNames(profiles []*Profile) map[string]bool {
+// some target: on one of the architectures no rule that always counts names a newer one.
+func newestNames(profiles []*Profile, archs []*arch.Arch) map[string]bool {
 	names := map[string]bool{}
 	for _, p := range profiles {
 		highest := map[*arch.Arch]uint32{}
@@ -291,7 +305,7 @@ func newestNames(profiles []*Profile) map[string]bool {
 			for i := range p.Syscalls {
 				for _, name := range p.Syscalls[i].Names {
 					c, known := arch.FindCall(name)
-					for _, a := range arch.All() {
+					for _, a := range archs {
 						if nr, ok := a.NumberOf(c); known && ok {
 							yield(&p.Syscalls[i], name, a, nr)
 						}
@@ -300,7 +314,7 @@ func newestNames(profiles []*Profile) map[string]bool {
 			}
 		}
 		number(func(s *Syscall, _ string, a *arch.Arch, nr uint32) {
-			if s.Includes == nil && s.Excludes == nil {
+			if !s.Filtered() {
 				highest[a] = max(highest[a], nr)
 			}
 		})

@@ -45,7 +45,7 @@ func TestTargets(t *testing.T) {
 			"x86_64[] x86_64[CAP_A] x86_64[CAP_B]"},
 		{"capabilities of one call", "", []string{rule("read", `, "includes": {"caps": ["CAP_A"]}`), rule("read", `, "includes": {"caps": ["CAP_B"]}`), rule("statx", "")},
 			"x86_64[] x86_64[CAP_A] x86_64[CAP_B] x86_64[CAP_A CAP_B]"},
-		{"capabilities that decide about the stub", "", []string{rule("read", `, "includes": {"caps": ["CAP_A"]}`), rule("write", `, "includes": {"caps": ["CAP_B"]}`)},
+		{"capabilities that decide about the stub", "", []string{rule("open", `, "includes": {"caps": ["CAP_A"]}`), rule("write", `, "includes": {"caps": ["CAP_B"]}`)},
 			"x86_64[] x86_64[CAP_A] x86_64[CAP_B] x86_64[CAP_A CAP_B]"},
 		{"one that makes no difference", "", []string{rule("read", `, "includes": {"caps": ["CAP_A", "CAP_B"]}`), rule("statx", "")}, "x86_64[] x86_64[CAP_A CAP_B]"},
 	} {
