@@ -47,6 +47,9 @@ func returned(r *unix.PtraceRegs) int64 { return int64(r.Rax) }
 // the registers are as before the call.
 func rolledBack(d *bpf.Data) int64 { return int64(d.Nr) }
 
+// skipped is what returned says of a call that is left out.
+func skipped(*bpf.Data) int64 { return -int64(unix.ENOSYS) }
+
 // Calls that do no harm whatever their arguments are: getpid, getuid, getgid,
 // geteuid, getegid, getppid, gettid. That they succeed tells ALLOW and LOG from
 // what makes a call fail with ENOSYS.
