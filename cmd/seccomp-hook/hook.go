@@ -63,9 +63,10 @@ What was done can be read with "seccomp-hook state ID".
 	flags.BoolVar(&o.Observe, "observe", false, "publish statistics, install nothing")
 	flags.StringVar(&o.DefaultProfile, "default-profile", "", "`PROFILE` of containers that have none")
 	flags.StringArrayVar(&o.ProfileDirs, "profile-dir", []string{hook.DefaultProfileDir}, "`DIR` of the profiles that annotations name; can be repeated")
+	flags.BoolVar(&o.AnnotationReplaces, "annotation-replaces", false, "let an annotation's profile replace the default, instead of making it stricter")
 	flags.BoolVar(&o.Strict, "strict", false, "refuse profiles with unknown properties or calls")
-	flags.StringVar(&o.Profile, "profile", "", "`PROFILE` of this container, whatever its annotations and config.json say")
 	r.register(cmd)
+	flags.StringVar(&o.Profile, "profile", "", "`PROFILE` of this container, whatever its annotations and config.json say besides")
 	rootFlag(cmd, &o.Root)
 	l.register(cmd)
 	return cmd

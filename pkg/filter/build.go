@@ -26,6 +26,9 @@ type Request struct {
 	// the meaning that it has there. What else a config.json has is better left
 	// out of Text: every text has a stored Filter of its own.
 	Seccomp bool
+	// Also are profiles that hold besides: each call gets the strictest verdict
+	// of all (spec.Stricter).
+	Also []Source
 	// Capabilities are the container's bounding set, for the rules of
 	// Docker-format profiles that depend on it; nil stands for the default
 	// (spec.Target).
@@ -42,6 +45,27 @@ type Request struct {
 	Compile compile.Options
 }
 
+// Source is a profile, as Request has it.
+type Source struct {
+	Profile string
+	Text    []byte
+	Seccomp bool
+}
+
+// sources returns all profiles of r.
+func (r *Request) sources() []Source {
+	return append([]Source{{r.Profile, r.Text, r.Seccomp}}, r.Also...)
+}
+
+// name names all profiles of r.
+func (r *Request) name() string {
+	name := r.Profile
+	for _, s := range r.Also {
+		name += " + " + s.Profile
+	}
+	return name
+}
+
 // ErrDisabled says that a profile asks for no filter at all.
 var ErrDisabled = errors.New("the profile asks for no filter")
 
@@ -51,7 +75,8 @@ var ErrDisabled = errors.New("the profile asks for no filter")
 // with such a linux.seccomp; what it makes of it is its own affair.
 type NoProgramError struct {
 	Profile string
-	// Err is a *compile.TooLargeError, a *ProofError, or wraps spec.ErrTooMany.
+	// Err is a *compile.TooLargeError, a *ProofError, or wraps spec.ErrTooMany
+	// or spec.ErrTooManyPairs.
 	Err error
 }
 
@@ -77,8 +102,8 @@ func (e *ProofError) Error() string {
 // program, or says what is wrong with the profile.
 func Build(r Request) (*Filter, error) {
 	policy, profile, err := r.Policy()
-	if errors.Is(err, spec.ErrTooMany) {
-		return nil, &NoProgramError{r.Profile, err}
+	if errors.Is(err, spec.ErrTooMany) || errors.Is(err, spec.ErrTooManyPairs) {
+		return nil, &NoProgramError{r.name(), err}
 	}
 	if err != nil {
 		return nil, err
@@ -86,12 +111,12 @@ func Build(r Request) (*Filter, error) {
 	program, err := compile.Compile(policy, r.Compile)
 	var large *compile.TooLargeError
 	if errors.As(err, &large) {
-		return nil, &NoProgramError{r.Profile, err}
+		return nil, &NoProgramError{r.name(), err}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("profile %s: %w", r.Profile, err)
+		return nil, fmt.Errorf("profile %s: %w", r.name(), err)
 	}
-	if err := prove(r.Profile, policy, program); err != nil {
+	if err := prove(r.name(), policy, program); err != nil {
 		return nil, err
 	}
 	f, err := r.describe(policy, profile, program)
@@ -108,14 +133,14 @@ func (r *Request) describe(policy *spec.Policy, profile *spec.Profile, program b
 	f := &Filter{
 		Program:       program,
 		Flags:         profile.Flags,
-		Profile:       r.Profile,
+		Profile:       r.name(),
 		ProfileDigest: r.digest(),
 	}
 	if policy.Listener {
 		f.Listener = &Listener{Path: profile.ListenerPath, Metadata: profile.ListenerMetadata}
 	}
 	for _, w := range policy.Warnings {
-		f.Warnings = append(f.Warnings, fmt.Sprintf("profile %s: %s", r.Profile, w))
+		f.Warnings = append(f.Warnings, fmt.Sprintf("profile %s: %s", r.sources()[w.Source].Profile, w))
 	}
 	tokens := make([]uint32, len(policy.Tokens))
 	for i := range policy.Tokens {
@@ -123,10 +148,10 @@ func (r *Request) describe(policy *spec.Policy, profile *spec.Profile, program b
 	}
 	var err error
 	if f.Tables, err = precompute.Tables(program, tokens...); err != nil {
-		return nil, fmt.Errorf("profile %s: %w", r.Profile, err)
+		return nil, fmt.Errorf("profile %s: %w", r.name(), err)
 	}
 	if f.Statistics, err = statistics(policy, f.Tables, r.Kernel); err != nil {
-		return nil, fmt.Errorf("profile %s: %w", r.Profile, err)
+		return nil, fmt.Errorf("profile %s: %w", r.name(), err)
 	}
 	return f, nil
 }
@@ -134,15 +159,52 @@ func (r *Request) describe(policy *spec.Policy, profile *spec.Profile, program b
 // compilerName is what the annotation says of our compiler.
 const compilerName = "seccomp-hook " + compile.Version
 
-// Policy runs the first step of the pipeline: what the profile means. The error
-// wraps ErrDisabled where it asks for no filter.
+// Policy runs the first step of the pipeline: what the profile means, or all of
+// them together. The error wraps ErrDisabled where it asks for no filter. Of
+// several profiles, the one that is returned has what belongs to the filter as a
+// whole: flags and listener.
 func (r *Request) Policy() (*spec.Policy, *spec.Profile, error) {
-	profile, err := r.parse()
+	var policy *spec.Policy
+	var profile *spec.Profile
+	for i, source := range r.sources() {
+		policyOfOne, one, err := r.policy(source)
+		switch {
+		case errors.Is(err, ErrDisabled):
+			continue
+		case err != nil:
+			return nil, one, err
+		case policy == nil && i == 0:
+			policy, profile = policyOfOne, one
+			continue
+		}
+		for k := range policyOfOne.Warnings {
+			policyOfOne.Warnings[k].Source = i
+		}
+		if policy == nil {
+			policy, profile = policyOfOne, one
+			continue
+		}
+		if profile, err = together(profile, one, policy.Listener, policyOfOne.Listener); err != nil {
+			return nil, nil, err
+		}
+		if policy, err = spec.Stricter(policy, policyOfOne); err != nil {
+			return nil, nil, fmt.Errorf("profile %s: %w", r.name(), err)
+		}
+	}
+	if policy == nil {
+		return nil, nil, fmt.Errorf("profile %s: %w", r.name(), ErrDisabled)
+	}
+	return policy, profile, nil
+}
+
+// policy is Policy for one of the profiles.
+func (r *Request) policy(source Source) (*spec.Policy, *spec.Profile, error) {
+	profile, err := source.parse()
 	if err != nil {
 		return nil, nil, err
 	}
 	if profile.Disabled {
-		return nil, profile, fmt.Errorf("profile %s: %w", r.Profile, ErrDisabled)
+		return nil, profile, fmt.Errorf("profile %s: %w", source.Profile, ErrDisabled)
 	}
 	policy, err := profile.Resolve(r.target())
 	if err != nil {
@@ -150,10 +212,25 @@ func (r *Request) Policy() (*spec.Policy, *spec.Profile, error) {
 	}
 	if r.Strict {
 		if err := policy.Warnings.Strict(); err != nil {
-			return nil, profile, fmt.Errorf("profile %s: %w", r.Profile, err)
+			return nil, profile, fmt.Errorf("profile %s: %w", source.Profile, err)
 		}
 	}
 	return policy, profile, nil
+}
+
+// together returns what two profiles say of the filter as a whole: the flags as
+// the kernel has them with two filters, and the one listener that there can be
+// (kernel/seccomp.c, has_duplicate_listener). The bools say which notifies.
+func together(first, second *spec.Profile, firstNotifies, secondNotifies bool) (*spec.Profile, error) {
+	both := *first
+	both.Flags = first.Flags.With(second.Flags)
+	switch {
+	case firstNotifies && secondNotifies && (first.ListenerPath != second.ListenerPath || first.ListenerMetadata != second.ListenerMetadata):
+		return nil, fmt.Errorf("profiles %s and %s: both have SCMP_ACT_NOTIFY, for listeners of their own: there can be only one listener", first.Name, second.Name)
+	case secondNotifies:
+		both.ListenerPath, both.ListenerMetadata = second.ListenerPath, second.ListenerMetadata
+	}
+	return &both, nil
 }
 
 // target is what the profile is resolved for.
@@ -165,7 +242,7 @@ func (r *Request) target() spec.Target {
 	return t
 }
 
-func (r *Request) parse() (*spec.Profile, error) {
+func (r *Source) parse() (*spec.Profile, error) {
 	switch {
 	case r.Text == nil:
 		return spec.Builtin(r.Profile)
@@ -178,13 +255,27 @@ func (r *Request) parse() (*spec.Profile, error) {
 	}
 }
 
-// digest returns the SHA-256 of the profile as written.
+// digest returns the SHA-256 of the profile as written; of several, that of their
+// digests one after the other.
 func (r *Request) digest() [sha256.Size]byte {
-	if r.Text == nil {
-		text, _ := spec.BuiltinText(r.Profile)
+	first := Source{r.Profile, r.Text, r.Seccomp}
+	if len(r.Also) == 0 {
+		return first.digest()
+	}
+	h := sha256.New()
+	for _, s := range r.sources() {
+		sum := s.digest()
+		h.Write(sum[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func (s *Source) digest() [sha256.Size]byte {
+	if s.Text == nil {
+		text, _ := spec.BuiltinText(s.Profile)
 		return sha256.Sum256(text)
 	}
-	return sha256.Sum256(r.Text)
+	return sha256.Sum256(s.Text)
 }
 
 // prove returns a *NoProgramError unless program gives every call the verdict of

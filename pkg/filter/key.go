@@ -23,10 +23,13 @@ func (r *Request) key(build string) Key {
 	w.string(magic) // with the version of the stored form
 	w.string(build)
 	w.string(compile.Version)
-	w.string(r.Profile)
-	w.flag(r.Text != nil)
-	w.bytes(r.Text)
-	w.flag(r.Seccomp)
+	w.number(1 + len(r.Also))
+	for _, s := range r.sources() {
+		w.string(s.Profile)
+		w.flag(s.Text != nil)
+		w.bytes(s.Text)
+		w.flag(s.Seccomp)
+	}
 	w.flag(r.Capabilities != nil)
 	capabilities := slices.Clone(r.Capabilities)
 	slices.Sort(capabilities)

@@ -21,8 +21,8 @@ import (
 // Finish then does the rest.
 func Decide(config *bundle.Config, o Options) (*Result, error) {
 	r := &Result{Annotations: map[string]string{filter.AnnotationInstallMode: ModeNone}}
-	chosen, err := o.choose(nil, config)
-	if err != nil || chosen == nil {
+	chosen, err := o.choose(nil, config, false)
+	if err != nil || len(chosen) == 0 {
 		return r, err
 	}
 	_, err = r.filter(&o, chosen, config)
@@ -36,7 +36,7 @@ func Decide(config *bundle.Config, o Options) (*Result, error) {
 
 // prepare gets the filter that is to be installed; nil where the profile asks
 // for none.
-func (r *Result) prepare(o *Options, p *profile, config *bundle.Config) (*filter.Filter, error) {
+func (r *Result) prepare(o *Options, p profiles, config *bundle.Config) (*filter.Filter, error) {
 	f, err := r.filter(o, p, config)
 	if errors.Is(err, filter.ErrDisabled) {
 		r.disabled(p)
@@ -56,9 +56,9 @@ func (r *Result) prepare(o *Options, p *profile, config *bundle.Config) (*filter
 
 // disabled notes that a profile asks for no filter. It is no error: nor is it to
 // the runtimes.
-func (r *Result) disabled(p *profile) {
-	r.warn("profile %s asks for no filter", p.name)
-	r.Annotations[filter.AnnotationProfile] = p.name
+func (r *Result) disabled(p profiles) {
+	r.warn("profile %s asks for no filter", p.name())
+	r.Annotations[filter.AnnotationProfile] = p.name()
 	r.Annotations[filter.AnnotationInstallMode] = ModeNone
 }
 
@@ -78,7 +78,7 @@ func readConfig(dir string) (*bundle.Config, error) {
 }
 
 // filter gets the filter of a profile, from the store if it is there.
-func (r *Result) filter(o *Options, p *profile, config *bundle.Config) (*filter.Filter, error) {
+func (r *Result) filter(o *Options, p profiles, config *bundle.Config) (*filter.Filter, error) {
 	kernel, err := runningKernel()
 	if err != nil {
 		return nil, err
@@ -88,10 +88,15 @@ func (r *Result) filter(o *Options, p *profile, config *bundle.Config) (*filter.
 		capabilities = []string{} // as the runtimes: a process that lists none has none
 	}
 	store, fault := filter.Open(StoreDir(o.Root)) // a store that is nil can be asked, too
+	var also []filter.Source
+	for _, other := range p[1:] {
+		also = append(also, filter.Source{Profile: other.name, Text: other.text, Seccomp: other.seccomp})
+	}
 	got, err := store.Filter(filter.Request{
-		Profile:      p.name,
-		Text:         p.text,
-		Seccomp:      p.seccomp,
+		Profile:      p[0].name,
+		Text:         p[0].text,
+		Seccomp:      p[0].seccomp,
+		Also:         also,
 		Capabilities: capabilities,
 		Kernel:       kernel,
 		Strict:       o.Strict,
@@ -113,14 +118,14 @@ func (r *Result) filter(o *Options, p *profile, config *bundle.Config) (*filter.
 }
 
 // beside looks at the filter that the runtime is going to install itself.
-func (r *Result) beside(f *filter.Filter, p *profile, config *bundle.Config) error {
+func (r *Result) beside(f *filter.Filter, p profiles, config *bundle.Config) error {
 	if config.Seccomp() == nil {
 		return nil
 	}
 	if f.Listener != nil {
 		// The kernel refuses a second listener in one process (EBUSY,
 		// kernel/seccomp.c, has_duplicate_listener).
-		both := p.seccomp
+		both := p.seccomp()
 		if !both {
 			var err error
 			if both, err = notifies(config.Seccomp()); err != nil {
@@ -128,10 +133,10 @@ func (r *Result) beside(f *filter.Filter, p *profile, config *bundle.Config) err
 			}
 		}
 		if both {
-			return fmt.Errorf("profile %s: has SCMP_ACT_NOTIFY, and so has linux.seccomp, which the runtime installs too: there can be only one listener", p.name)
+			return fmt.Errorf("profile %s: has SCMP_ACT_NOTIFY, and so has linux.seccomp, which the runtime installs too: there can be only one listener", p.name())
 		}
 	}
-	if p.seccomp {
+	if len(p) == 1 && p.seccomp() {
 		r.warn("config.json has linux.seccomp, which the runtime installs too: the container has two filters with equal verdicts")
 	} else {
 		r.warn("config.json has linux.seccomp, which the runtime installs too: the container has two filters, and the stricter verdict counts")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -30,36 +31,70 @@ type profile struct {
 	seccomp bool   // it is linux.seccomp of the container
 }
 
-// choose returns the profile that the container gets, nil for none: the
-// caller's, or the annotation's, or linux.seccomp, or the default.
-// stated are the annotations of the state, where there is one.
-func (o *Options) choose(stated map[string]string, config *bundle.Config) (*profile, error) {
-	p, err := o.find(stated, config)
-	if err == nil && p != nil && !o.Observe {
+// choose returns the profiles that hold for the container together, none where it
+// gets no filter: the caller's, that of linux.seccomp, and the annotation's; the
+// default where neither the caller names one nor linux.seccomp is there. Whoever
+// writes the annotation can so make a container stricter, and never weaker
+// (Options.AnnotationReplaces apart). stated are the annotations of the state,
+// where there is one.
+//
+// Where the runtime installs linux.seccomp itself (beside) it is not among them,
+// as the kernel then has two filters; but it is where it is the only one.
+func (o *Options) choose(stated map[string]string, config *bundle.Config, beside bool) (profiles, error) {
+	list, err := o.find(stated, config, beside)
+	if err == nil && len(list) > 0 && !o.Observe {
 		err = checkHandler(stated, config)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	return list, nil
 }
 
 // find is choose for whatever program the container has.
-func (o *Options) find(stated map[string]string, config *bundle.Config) (*profile, error) {
+func (o *Options) find(stated map[string]string, config *bundle.Config, beside bool) (profiles, error) {
 	named, err := annotated(filter.AnnotationProfile, stated, config)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case o.Profile != "":
-		return load(o.Profile)
-	case named != "":
-		return o.loadNamed(named)
-	case config.Seccomp() != nil:
-		return &profile{configProfile, config.Seccomp(), true}, nil
-	case o.DefaultProfile != "":
-		return load(o.DefaultProfile)
 	}
-	return nil, nil
+	var list profiles
+	add := func(p *profile, err error) error {
+		if err == nil {
+			list = append(list, p)
+		}
+		return err
+	}
+	if o.Profile != "" {
+		err = add(load(o.Profile))
+	}
+	replaced := named != "" && o.AnnotationReplaces && o.Profile == ""
+	if own := config.Seccomp(); err == nil && own != nil && !replaced && (!beside || named == "" && o.Profile == "") {
+		err = add(&profile{configProfile, own, true}, nil)
+	}
+	if err == nil && o.Profile == "" && config.Seccomp() == nil && o.DefaultProfile != "" && !replaced {
+		err = add(load(o.DefaultProfile))
+	}
+	if err == nil && named != "" && (o.Profile == "" || !o.AnnotationReplaces) {
+		err = add(o.loadNamed(named))
+	}
+	return list, err
+}
+
+// profiles are those that hold for a container together.
+type profiles []*profile
+
+// name names them all.
+func (list profiles) name() string {
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = p.name
+	}
+	return strings.Join(names, " + ")
+}
+
+// seccomp reports whether linux.seccomp is among them.
+func (list profiles) seccomp() bool {
+	return slices.ContainsFunc(list, func(p *profile) bool { return p.seccomp })
 }
 
 // handlerAnnotations make crun run a container by a library in its own process

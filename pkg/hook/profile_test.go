@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"seccomp-hook/pkg/arch"
+	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
 )
@@ -40,11 +42,17 @@ func TestChoose(t *testing.T) {
 		{"the default", Options{DefaultProfile: fallback}, nil, without, fallback, "default", ""},
 		{"a builtin default", Options{DefaultProfile: "builtin:docker"}, nil, without, "builtin:docker", "", ""},
 		{"linux.seccomp before the default", Options{DefaultProfile: fallback}, nil, withSeccomp, "config.json", `{"a":1}`, ""},
-		{"the annotation before linux.seccomp", Options{DefaultProfile: fallback}, annotation, withSeccomp, named, "named", ""},
 		{"a builtin annotation", Options{}, map[string]string{filter.AnnotationProfile: "builtin:docker"}, without, "builtin:docker", "", ""},
 		{"an absolute annotation", Options{}, map[string]string{filter.AnnotationProfile: named}, without, named, "named", ""},
 		{"only config.json has the annotation", Options{}, nil, `{"annotations":{"` + filter.AnnotationProfile + `":"named.json"}}`, named, "named", ""},
-		{"the caller's before all", Options{Profile: own, DefaultProfile: fallback}, annotation, withSeccomp, own, "own", ""},
+
+		{"the annotation beside linux.seccomp", Options{DefaultProfile: fallback}, annotation, withSeccomp, "config.json + " + named, `{"a":1} + named`, ""},
+		{"the annotation beside the default", Options{DefaultProfile: fallback}, annotation, without, fallback + " + " + named, "default + named", ""},
+		{"all beside the caller's", Options{Profile: own, DefaultProfile: fallback}, annotation, withSeccomp, own + " + config.json + " + named, `own + {"a":1} + named`, ""},
+		{"the caller's instead of the default", Options{Profile: own, DefaultProfile: fallback}, nil, without, own, "own", ""},
+		{"the annotation for linux.seccomp", Options{AnnotationReplaces: true}, annotation, withSeccomp, named, "named", ""},
+		{"the annotation for the default", Options{AnnotationReplaces: true, DefaultProfile: fallback}, annotation, without, named, "named", ""},
+		{"the caller's for the annotation", Options{AnnotationReplaces: true, Profile: own}, annotation, without, own, "own", ""},
 
 		{"two annotations", Options{}, annotation, `{"annotations":{"` + filter.AnnotationProfile + `":"other"}}`, "", "", `the state has "named.json", config.json has "other"`},
 		{"an empty annotation", Options{DefaultProfile: fallback}, map[string]string{filter.AnnotationProfile: ""}, without, "", "", "empty"},
@@ -59,7 +67,7 @@ func TestChoose(t *testing.T) {
 			config, err := bundle.Parse([]byte(c.config))
 			must(t, err)
 			c.options.ProfileDirs = []string{dir}
-			p, err := c.options.choose(c.annotations, config)
+			list, err := c.options.choose(c.annotations, config, false)
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("got %v, want an error with %q", err, c.want)
@@ -67,13 +75,71 @@ func TestChoose(t *testing.T) {
 				return
 			}
 			must(t, err)
-			if p == nil {
-				p = &profile{}
+			texts := make([]string, len(list))
+			for i, p := range list {
+				texts[i] = string(p.text)
 			}
-			if p.name != c.profile || string(p.text) != c.text {
-				t.Errorf("got %q (%q), want %q (%q)", p.name, p.text, c.profile, c.text)
+			if text := strings.Join(texts, " + "); list.name() != c.profile || text != c.text {
+				t.Errorf("got %q (%q), want %q (%q)", list.name(), text, c.profile, c.text)
 			}
 		})
+	}
+}
+
+// TestChooseBesideTheRuntime leaves linux.seccomp out where the runtime installs it
+// and there is another: the kernel puts two filters together.
+func TestChooseBesideTheRuntime(t *testing.T) {
+	config, err := bundle.Parse([]byte(`{"linux":{"seccomp":{"a":1}}}`))
+	must(t, err)
+	annotation := map[string]string{filter.AnnotationProfile: "builtin:docker"}
+	for _, c := range []struct {
+		options     Options
+		annotations map[string]string
+		want        string
+	}{
+		{Options{}, nil, "config.json"},
+		{Options{}, annotation, "builtin:docker"},
+		{Options{Profile: "builtin:containerd"}, nil, "builtin:containerd"},
+		{Options{Profile: "builtin:containerd"}, annotation, "builtin:containerd + builtin:docker"},
+	} {
+		list, err := c.options.choose(c.annotations, config, true)
+		if err != nil || list.name() != c.want {
+			t.Errorf("got %q (%v), want %q", list.name(), err, c.want)
+		}
+	}
+}
+
+// TestAnnotationNeverWeakens asks for the filter that a runtime installs instead of
+// linux.seccomp, where an annotation names a profile that allows more.
+func TestAnnotationNeverWeakens(t *testing.T) {
+	config, err := bundle.Parse([]byte(`{"annotations": {"io.seccomp-hook.profile": "builtin:docker"}, "linux": {"seccomp": {
+		"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 13}]}}}`))
+	must(t, err)
+	const mkdir, mount = 83, 165
+	verdicts := func(o Options) (string, string, *Result) {
+		o.Root = t.TempDir()
+		r, err := Decide(config, o)
+		must(t, err)
+		run := func(nr uint32) string {
+			words := (&bpf.Data{Nr: nr, Arch: arch.Native().Audit}).Words(arch.Native().Endian)
+			ret, err := r.Filter.Program.Run(&words)
+			must(t, err)
+			return ret.String()
+		}
+		return run(mkdir), run(mount), r
+	}
+	if arch.Native().Name != "x86_64" {
+		t.Skip("the numbers are those of x86_64")
+	}
+	first, second, r := verdicts(Options{})
+	if first != "ERRNO(13)" || second != "ERRNO(1)" {
+		t.Errorf("both: mkdir gets %s, mount %s", first, second)
+	}
+	if name := r.Annotations[filter.AnnotationProfile]; name != "config.json + builtin:docker" {
+		t.Errorf("the annotation names %q", name)
+	}
+	if first, second, _ = verdicts(Options{AnnotationReplaces: true}); first != "ALLOW" || second != "ERRNO(1)" {
+		t.Errorf("replaced: mkdir gets %s, mount %s", first, second)
 	}
 }
 

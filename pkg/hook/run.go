@@ -22,13 +22,18 @@ type Options struct {
 	// Root is where the hook publishes and where the store is, DefaultRoot if
 	// empty.
 	Root string
-	// Profile, where not empty, is the profile of this container, whatever its
-	// annotations and config.json say: a path, "builtin:docker",
-	// "builtin:containerd".
+	// Profile, where not empty, is a profile that this container gets, whatever
+	// its annotations and config.json say: a path, "builtin:docker",
+	// "builtin:containerd". What they name holds besides.
 	Profile string
-	// DefaultProfile is used where neither the annotation nor linux.seccomp is
-	// there, named in the same way. Empty: such a container gets no filter.
+	// DefaultProfile is used where neither Profile nor linux.seccomp is there,
+	// named in the same way. Empty: such a container gets no filter, unless an
+	// annotation names one.
 	DefaultProfile string
+	// AnnotationReplaces lets the annotation's profile take the place of
+	// linux.seccomp and of the default, instead of holding besides, and be without
+	// effect beside Profile.
+	AnnotationReplaces bool
 	// ProfileDirs are where profiles that an annotation names may be,
 	// DefaultProfileDir if empty.
 	ProfileDirs []string
@@ -159,11 +164,11 @@ func (r *Result) run(ctx context.Context, state *specs.State, o *Options, start 
 	}
 	i := installation{root: o.Root, state: state, config: config, areas: areas, start: start}
 	r.Annotations[filter.AnnotationInstallMode] = ModeNone
-	chosen, err := o.choose(state.Annotations, config)
-	if err == nil && chosen == nil && areas != nil {
+	chosen, err := o.choose(state.Annotations, config, true)
+	if err == nil && len(chosen) == 0 && areas != nil {
 		err = errNoProfile
 	}
-	if err != nil || chosen == nil {
+	if err != nil || len(chosen) == 0 {
 		return nil, err
 	}
 	if o.Observe {

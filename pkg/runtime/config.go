@@ -42,7 +42,14 @@ type Config struct {
 	// RecordDirs are the directories that the annotation of record.Annotation
 	// may have a profile written to. Empty: record.DefaultDir.
 	RecordDirs []string `toml:"record_dirs"`
+	// Annotation is what an annotation's profile does to linux.seccomp and to the
+	// default: "both", or empty, lets each call have the stricter verdict,
+	// "replace" has the annotation's alone.
+	Annotation string `toml:"annotation"`
 }
+
+// annotationReplaces is the value of Config.Annotation that is not the default.
+const annotationReplaces = "replace"
 
 // LoadConfig reads the configuration file and the environment. A file that is
 // named and absent, or that has a key which is not known, is an error: what an
@@ -76,6 +83,11 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		}
 	case named || !errors.Is(err, fs.ErrNotExist):
 		return c, fmt.Errorf("runtime: configuration: %w", err)
+	}
+	switch c.Annotation {
+	case "", "both", annotationReplaces:
+	default:
+		return c, fmt.Errorf("runtime: configuration %s: annotation %q: must be \"both\" or %q", path, c.Annotation, annotationReplaces)
 	}
 	if r := getenv(EnvRealRuntime); r != "" {
 		c.RealRuntime = r

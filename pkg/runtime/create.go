@@ -141,7 +141,7 @@ func (w *wrapper) decide(config *bundle.Config) (*hook.Result, error) {
 		}
 		return nil, nil
 	}
-	decision, err := hook.Decide(config, hook.Options{DefaultProfile: w.config.DefaultProfile, ProfileDirs: w.config.ProfileDirs})
+	decision, err := hook.Decide(config, hook.Options{DefaultProfile: w.config.DefaultProfile, ProfileDirs: w.config.ProfileDirs, AnnotationReplaces: w.config.Annotation == annotationReplaces})
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}

@@ -108,7 +108,7 @@ func (w *wrapper) checkForeign(c *container) error {
 		if err != nil {
 			return fmt.Errorf("runtime: container %s: %w", w.ID, err)
 		}
-		decision, err := hook.Decide(config, hook.Options{ProfileDirs: w.config.ProfileDirs})
+		decision, err := hook.Decide(config, hook.Options{ProfileDirs: w.config.ProfileDirs, AnnotationReplaces: w.config.Annotation == annotationReplaces})
 		if err != nil {
 			return fmt.Errorf("runtime: container %s: %w", w.ID, err)
 		}

@@ -52,3 +52,16 @@ func (f Flags) Names() []string {
 	}
 	return names
 }
+
+// With returns the flags of one filter that stands for two: what is logged by
+// either is logged, and speculation is restricted unless both allow it (the
+// kernel restricts a task when the first filter without SPEC_ALLOW is attached,
+// seccomp_assign_mode).
+func (f Flags) With(other Flags) Flags {
+	return Flags{
+		Log:              f.Log || other.Log,
+		SpecAllow:        f.SpecAllow && other.SpecAllow || f.SpecAllow && other.Unset || f.Unset && other.SpecAllow,
+		WaitKillableRecv: f.WaitKillableRecv || other.WaitKillableRecv,
+		Unset:            f.Unset && other.Unset,
+	}
+}

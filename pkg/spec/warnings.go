@@ -49,6 +49,8 @@ type Warning struct {
 	// Path is the place in the seccomp object: "syscalls[3].names[0]".
 	Path string
 	Text string
+	// Source says which of a policy's profiles the warning is about (Stricter).
+	Source int
 }
 
 func (w Warning) String() string {
