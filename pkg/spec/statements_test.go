@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
@@ -574,4 +575,30 @@ func TestStatement23ABIsOfTheirOwn(t *testing.T) {
 func TestStatement24UnlistedFallsThrough(t *testing.T) {
 	p := mustResolve(t, `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["exit"], "action": "SCMP_ACT_ALLOW"}]}`, "x86_64")
 	expect(t, "x86, a number above", number(t, p, "x86", 100000), "KILL_THREAD")
+}
+
+// TestManyUnknownNames has one warning for as many unknown names as a profile can
+// hold.
+func TestManyUnknownNames(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"action": "SCMP_ACT_ERRNO", "names": ["no_such_call"`)
+	const names = 200_000
+	for i := range names - 1 {
+		fmt.Fprintf(&b, `,"no_such_%d"`, i)
+	}
+	b.WriteString(`]}]}`)
+	p, err := spec.Parse([]byte(b.String()), "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := arch.ByName("x86_64")
+	start := time.Now()
+	policy, err := p.Resolve(spec.Target{Archs: []*arch.Arch{a}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d KiB: resolved in %v", b.Len()>>10, time.Since(start))
+	if len(policy.Warnings) != 1 || !strings.Contains(policy.Warnings[0].Text, `200000 names of calls are unknown and ignored, "no_such_call" the first`) {
+		t.Errorf("%d warnings, the first: %v", len(policy.Warnings), policy.Warnings[0])
+	}
 }

@@ -54,12 +54,13 @@ func (r *resolver) collect() error {
 	}
 	var last [arch.CallCount]int // the rule that named a call last, from 1
 	rules := 0
+	var unknown unknownNames
 	for i := range p.Syscalls {
 		s := &p.Syscalls[i]
 		if !s.Applies(&r.target) {
 			for k, name := range s.Names {
 				if _, ok := arch.FindCall(name); !ok {
-					r.policy.Warnings.unknownName(i, k, name)
+					unknown.add(name, i, k)
 				}
 			}
 			continue
@@ -80,7 +81,7 @@ func (r *resolver) collect() error {
 			}
 			c, ok := arch.FindCall(name)
 			if !ok {
-				r.policy.Warnings.unknownName(i, k, name)
+				unknown.add(name, i, k)
 				continue
 			}
 			u.named[c] = true
@@ -103,8 +104,41 @@ func (r *resolver) collect() error {
 			r.rules = append(r.rules, e)
 		}
 	}
+	unknown.warn(&r.policy.Warnings)
 	u.index()
 	return nil
+}
+
+// unknownNames are names that no architecture has a call for. So many can be in a
+// profile that a warning for each would take longer than everything else; beyond
+// mostUnknown there is one that counts them.
+type unknownNames struct {
+	count int
+	first [mostUnknown]unknownName
+}
+
+type unknownName struct {
+	name     string
+	rule, at int
+}
+
+const mostUnknown = 64
+
+func (u *unknownNames) add(name string, rule, at int) {
+	if u.count < mostUnknown {
+		u.first[u.count] = unknownName{name, rule, at}
+	}
+	u.count++
+}
+
+func (u *unknownNames) warn(w *Warnings) {
+	if u.count > mostUnknown {
+		w.add(WarnName, -1, "syscalls", "%d names of calls are unknown and ignored, %q the first of them", u.count, u.first[0].name)
+		return
+	}
+	for _, n := range u.first[:u.count] {
+		w.unknownName(n.rule, n.at, n.name)
+	}
 }
 
 // unknownName warns of a call that no architecture has.
