@@ -234,7 +234,7 @@ static bool nothing(struct scanner *s)
 
 static void read_annotations(struct scanner *s, struct config *c)
 {
-	static const char *const deciding[] = {"io.seccomp-hook.", "run.oci.seccomp", "run.oci.handler", "module.wasm.image/variant", NULL};
+	static const char *const deciding[] = {"io.seccomp-hook.", "run.oci.seccomp", "run.oci.handler", "module.wasm.image/variant", "io.containers.trace-syscall", NULL};
 	struct walk w;
 	const char *from = s->at;
 
