@@ -110,7 +110,7 @@ func (d *decompiler) best() (*draft, error) {
 			}
 			best = one
 		}
-		return one.differs.Empty(), nil
+		return one.differs.Empty() || one.more.Empty() && one.count(one.less) <= mostLess, nil
 	}
 	fallbacks := d.fallbacks()
 	// A profile says one thing of a call for all the architectures that it
@@ -347,6 +347,10 @@ func (d *decompiler) fallbacks() []bpf.Return {
 	}
 	return list
 }
+
+// mostLess is how many calls a draft may deny against the filter for it to be
+// near enough that no other one is tried.
+const mostLess = 8
 
 // mostFallbacks is how many default actions are tried.
 const mostFallbacks = 5
