@@ -42,8 +42,14 @@ func returned(r *unix.PtraceRegs) int64 { return int64(r.Regs[0]) }
 // the registers are as before the call.
 func rolledBack(d *bpf.Data) int64 { return int64(d.Args[0]) }
 
-// skipped is what returned says of a call that is left out: nobody has set x0.
-func skipped(d *bpf.Data) int64 { return int64(d.Args[0]) }
+// skipped is what returned says of a call that is left out: nobody has set x0, but
+// for the number -1 (el0_svc_common).
+func skipped(d *bpf.Data) int64 {
+	if int32(d.Nr) == -1 {
+		return -int64(unix.ENOSYS)
+	}
+	return int64(d.Args[0])
+}
 
 // Calls that do no harm whatever their arguments are: getppid, getuid, geteuid,
 // getgid, getegid, gettid, getpid. That they succeed tells ALLOW and LOG from
