@@ -287,7 +287,7 @@ func newCacheDocument(cache precompute.Cache, numbers bool) cacheDocument {
 	d := cacheDocument{Version: schemaVersion}
 	for i := range cache.Tables {
 		t := &cache.Tables[i]
-		counts := cacheTableCounts{Arch: t.Name, Size: int(t.Size), Allowed: int(t.Count())}
+		counts := cacheTableCounts{Arch: t.Name, Size: t.Size, Allowed: t.Count()}
 		for nr := range uint32(t.Size) {
 			if numbers && t.Allows(nr) {
 				counts.Numbers = append(counts.Numbers, nr)

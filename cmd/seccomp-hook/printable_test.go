@@ -62,7 +62,7 @@ func TestNothingControlsTheTerminal(t *testing.T) {
 			}
 			var stdout, stderr bytes.Buffer
 			code := run(append(words[:len(words):len(words)], line...), strings.NewReader(state), &stdout, &stderr)
-			if words != nil && words[0] == "compile" && code == 0 && len(line) == 1 {
+			if len(words) > 0 && words[0] == "compile" && code == 0 && len(line) == 1 {
 				continue // the program's bytes
 			}
 			for _, out := range []string{stdout.String(), stderr.String()} {

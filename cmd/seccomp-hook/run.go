@@ -71,8 +71,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	// What others have written is in the output and in the errors.
 	out, errs := printable.NewWriter(stdout), printable.NewWriter(stderr)
-	defer out.Close()
-	defer errs.Close()
+	defer func() {
+		_, _ = out.Close(), errs.Close() // what is left is the begin of a character
+	}()
 	stdout, stderr = out, errs
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -136,6 +136,9 @@ bool find_ticket(const struct invocation *invocation, const char *runtime, struc
 bool follow(const struct ticket *ticket);
 
 /* Names in a bundle, as in pkg/runtime, standin.go. */
+/* A descriptor of whoever looks, as a path. */
+#define SELF_FD "/proc/self/fd/"
+
 #define CONFIG "config.json"
 #define ORIGINAL ".config.json.seccomp-hook-original"
 #define DRAFT ".config.json.seccomp-hook-draft"
@@ -214,8 +217,8 @@ bool absent(long bundle, const char *name);
 /* lock_bundle opens and locks a bundle, in which nothing is left of a killed start. */
 bool lock_bundle(const struct invocation *invocation, struct stand_in *s);
 
-/* stand_in puts a file of some parts in the place of config.json; give_back undoes it. */
-bool stand_in(struct stand_in *s, const struct iovec *parts, int count);
+/* stand_in puts a link to an open file in the place of config.json; give_back undoes it. */
+bool stand_in(struct stand_in *s, long fd);
 void give_back(const struct stand_in *s);
 
 /*

@@ -138,7 +138,7 @@ static const char *resolved(const char *path)
 
 	if (fd < 0)
 		return NULL;
-	append(&link, "/proc/self/fd/");
+	append(&link, SELF_FD);
 	append_number(&link, (uint64_t)fd, 10);
 	n = sys(readlinkat, AT_FDCWD, link.at, target, sizeof target - 1);
 	sys(close, fd);

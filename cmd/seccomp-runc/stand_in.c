@@ -2,6 +2,11 @@
  * A config.json that stands in for a bundle's own one while the runtime reads it,
  * as pkg/runtime, standin.go, has it: the bundle's own file is never written to,
  * it only loses its name, and gets it back.
+ *
+ * What stands in is a symbolic link to a descriptor, /proc/self/fd/N, which only
+ * the process has that becomes the runtime. It has neither linux.seccomp nor a
+ * hook, so nobody else may start a container by it: a runtime that finds it,
+ * now or where all have been killed, finds no file.
  */
 #include "front.h"
 #include "steps.h"
@@ -30,29 +35,25 @@ bool lock_bundle(const struct invocation *invocation, struct stand_in *s)
 	return false;
 }
 
-/* write_draft writes the draft of a stand-in, and notes what it is. */
-static bool write_draft(struct stand_in *s, const struct iovec *parts, int count)
+/* draft_link makes the draft of a stand-in, and notes what it is. */
+static bool draft_link(struct stand_in *s, long fd)
 {
+	struct text target = {0};
 	struct statx st;
-	long size = 0, fd = sys(openat, s->bundle, draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool written;
 
-	if (fd < 0)
-		return false;
-	for (int i = 0; i < count; i++)
-		size += (long)parts[i].iov_len;
-	written = sys(writev, fd, parts, count) == size && sys(statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) == 0;
-	sys(close, fd);
-	if (!written)
+	append(&target, SELF_FD);
+	append_number(&target, (uint64_t)fd, 10);
+	if (sys(symlinkat, target.at, s->bundle, draft) < 0 ||
+	    sys(statx, s->bundle, draft, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) < 0)
 		return false;
 	s->shared->file = identity_of(&st);
 	s->shared->time = st.stx_mtime;
 	return true;
 }
 
-bool stand_in(struct stand_in *s, const struct iovec *parts, int count)
+bool stand_in(struct stand_in *s, long fd)
 {
-	if (write_draft(s, parts, count) && sys(linkat, s->bundle, config, s->bundle, original, 0) == 0) {
+	if (draft_link(s, fd) && sys(linkat, s->bundle, config, s->bundle, original, 0) == 0) {
 		at(STEP_REPLACE);
 		if (sys(renameat, s->bundle, draft, s->bundle, config) == 0)
 			return true;

@@ -34,7 +34,7 @@ static bool bundle_path(struct text *t, long bundle)
 	struct text link = {0};
 	long n;
 
-	append(&link, "/proc/self/fd/");
+	append(&link, SELF_FD);
 	append_number(&link, (uint64_t)bundle, 10);
 	n = sys(readlinkat, AT_FDCWD, link.at, t->at, sizeof t->at - 1);
 	if (n <= 0)
@@ -65,6 +65,26 @@ static bool read_bundle(long bundle, struct config *c)
 	return read_config(content, (size_t)n, c);
 }
 
+/*
+ * sealed returns a descriptor of an edited config.json that stays as it is, because whatever the runtime starts inherits it;
+ * negative where there is none. It is above all that --preserve-fds hands on, and not closed by execve(2).
+ */
+static long sealed(const struct iovec *parts, int count)
+{
+	long size = 0, made = sys(memfd_create, CONFIG, MFD_CLOEXEC | MFD_ALLOW_SEALING), fd = sys(fcntl, made, F_DUPFD, HIGH_FD);
+
+	sys(close, made);
+	if (fd < 0)
+		return fd;
+	for (int i = 0; i < count; i++)
+		size += (long)parts[i].iov_len;
+	if (sys(writev, fd, parts, count) == size &&
+	    sys(fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
+		return fd;
+	sys(close, fd);
+	return -1;
+}
+
 /* handed returns the arguments with which crun reads its config.json in a descriptor. */
 static char **handed(const struct invocation *invocation, long fd)
 {
@@ -72,7 +92,7 @@ static char **handed(const struct invocation *invocation, long fd)
 	static struct text path;
 	char **from = invocation->args, **to = args + 1; /* in front is place for the program's name */
 
-	append(&path, "/proc/self/fd/");
+	append(&path, SELF_FD);
 	append_number(&path, (uint64_t)fd, 10);
 	for (; *from; from++) {
 		if (to >= args + MAX_ARGUMENTS)
@@ -91,25 +111,14 @@ static char **handed(const struct invocation *invocation, long fd)
 static char **warm_crun(const struct invocation *invocation, const struct config *c, const struct ready *ready)
 {
 	struct iovec parts[EDITED_PARTS];
-	int count = edited(c, false, ready->crun, parts);
-	long size = 0, made, fd;
+	long fd;
 
 	if (!ready->crun.size)
 		return NULL;
-	for (int i = 0; i < count; i++)
-		size += (long)parts[i].iov_len;
-	made = sys(memfd_create, CONFIG, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	/* Above all that --preserve-fds hands on, and not closed by execve(2). Sealed, because hooks inherit it. */
-	fd = sys(fcntl, made, F_DUPFD, HIGH_FD);
-	sys(close, made);
+	at(STEP_REPLACE);
+	fd = sealed(parts, edited(c, false, ready->crun, parts));
 	if (fd < 0)
 		return NULL;
-	at(STEP_REPLACE);
-	if (sys(writev, fd, parts, count) != size ||
-	    sys(fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
-		sys(close, fd);
-		return NULL;
-	}
 	return handed(invocation, fd);
 }
 
@@ -119,9 +128,8 @@ static char **warm_runc(const struct invocation *invocation, const char *runtime
 {
 	static struct made made;
 	struct iovec parts[EDITED_PARTS];
-	bool crun;
-	long follower;
-	bool placed;
+	bool crun, placed;
+	long follower, fd;
 
 	if (c->hooked || !c->mounts || !simple(invocation->id))
 		return NULL;
@@ -141,11 +149,13 @@ static char **warm_runc(const struct invocation *invocation, const char *runtime
 		forget(&made);
 		return NULL;
 	}
-	placed = stand_in(s, parts, edited(c, true, ready->annotations, parts));
+	fd = sealed(parts, edited(c, true, ready->annotations, parts));
+	placed = fd >= 0 && stand_in(s, fd);
 	sys(close, s->placing);
 	at(STEP_FOLLOW);
 	if (attach(follower, placed ? &ready->program : NULL, ready->flags))
 		return invocation->args;
+	sys(close, fd);
 	forget(&made);
 	return NULL;
 }

@@ -270,12 +270,12 @@ func (r *Request) digest() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-func (s *Source) digest() [sha256.Size]byte {
-	if s.Text == nil {
-		text, _ := spec.BuiltinText(s.Profile)
+func (r *Source) digest() [sha256.Size]byte {
+	if r.Text == nil {
+		text, _ := spec.BuiltinText(r.Profile)
 		return sha256.Sum256(text)
 	}
-	return sha256.Sum256(s.Text)
+	return sha256.Sum256(r.Text)
 }
 
 // prove returns a *NoProgramError unless program gives every call the verdict of

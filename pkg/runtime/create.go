@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"seccomp-hook/pkg/bundle"
-	"seccomp-hook/pkg/compile"
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
@@ -83,9 +82,8 @@ func (w *wrapper) filterOrder(config *bundle.Config) (*order, error) {
 	decision, err := w.decide(config)
 	if err != nil {
 		// A profile with which nothing is wrong but that it has no proved program.
-		var unproved *filter.ProofError
-		var large *compile.TooLargeError
-		if errors.As(err, &unproved) || errors.As(err, &large) || errors.Is(err, spec.ErrTooLarge) {
+		var none *filter.NoProgramError
+		if errors.As(err, &none) || errors.Is(err, spec.ErrTooLarge) {
 			if native, nativeErr := w.native(config, err); native || nativeErr != nil {
 				return nil, nativeErr
 			}

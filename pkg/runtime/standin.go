@@ -10,8 +10,6 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-
-	"seccomp-hook/pkg/filter"
 )
 
 // Names in a bundle while the runtime reads its config.json.
@@ -110,17 +108,25 @@ func recoverConfig(dir *os.File) error {
 	}
 	// An engine may have written another config.json since, by which it wants
 	// the next container.
-	if text, err := readConfig(dir, configName, maxConfig); err == nil && !standsIn(text) {
+	if text, err := readConfig(dir, configName, maxConfig); err == nil && !standsIn(text) && !frontStandsIn(dir) {
 		return removeAt(dir, originalName)
 	}
 	return renameAt(dir, originalName, configName)
 }
 
+// frontStandsIn reports whether config.json is the front's: a link to a
+// descriptor, which nobody but the runtime that it became has
+// (cmd/seccomp-runc, stand_in.c).
+func frontStandsIn(dir *os.File) bool {
+	target := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(int(dir.Fd()), configName, target)
+	return err == nil && bytes.HasPrefix(target[:n], []byte("/proc/self/fd/"))
+}
+
 // standsIn reports whether a text is what a stand-in can have been left with:
-// nothing, a part, or all of it, with the hook or, the front's, with the annotation
-// that no other config.json has.
+// nothing, a part, or all of it, with the hook.
 func standsIn(text []byte) bool {
-	return !json.Valid(text) || bytes.Contains(text, []byte(`"`+announceArg0+`"`)) || bytes.Contains(text, []byte(`"`+filter.AnnotationProgramDigest+`"`))
+	return !json.Valid(text) || bytes.Contains(text, []byte(`"`+announceArg0+`"`))
 }
 
 // readConfig reads the config.json of a locked bundle, which has a name there,

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -133,6 +134,29 @@ func TestRecoverConfigFromAPart(t *testing.T) {
 	for _, part := range []string{"", standing[:len(standing)/2], standing} {
 		bundle, ino := newBundle(t)
 		left(t, bundle, part)
+		lock(t, bundle)
+		wantOwn(t, bundle, ino)
+	}
+}
+
+// The front's is a link to a descriptor, which another process may have for
+// something else.
+func TestRecoverConfigFromTheFront(t *testing.T) {
+	another, _ := newBundle(t)
+	other, err := os.Open(filepath.Join(another, configName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for _, fd := range []int{int(other.Fd()), 900} {
+		bundle, ino := newBundle(t)
+		config := filepath.Join(bundle, configName)
+		if err := os.Rename(config, filepath.Join(bundle, originalName)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(fmt.Sprintf("/proc/self/fd/%d", fd), config); err != nil {
+			t.Fatal(err)
+		}
 		lock(t, bundle)
 		wantOwn(t, bundle, ino)
 	}

@@ -199,9 +199,11 @@ func (o *original) equal(p *spec.Profile) error {
 
 func (o *original) equalFor(i int, p *spec.Profile) error {
 	policy, err := p.Resolve(o.targets[i])
-	switch was := o.policies[i]; {
-	case was == nil && err != nil:
-		return nil // refused as before
+	was := o.policies[i]
+	if refused := err != nil; refused && was == nil {
+		return nil // as before
+	}
+	switch {
 	case was == nil || err != nil || was.Listener != policy.Listener:
 		return fmt.Errorf("%w on %v: %w", ErrNotEqual, o.targets[i].Native, err)
 	default:

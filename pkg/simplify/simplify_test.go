@@ -1,6 +1,7 @@
 package simplify_test
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -93,7 +94,7 @@ func TestRandom(t *testing.T) {
 		if err != nil {
 			t.Fatalf("profile %d: %v", i, err)
 		}
-		if again, err := simplify.Format(parse(t, string(text))); err != nil || string(again) != string(text) {
+		if again, err := simplify.Format(parse(t, string(text))); err != nil || !bytes.Equal(again, text) {
 			t.Errorf("profile %d: formatted again\n%s\nafter\n%s%v", i, again, text, err)
 		}
 	}

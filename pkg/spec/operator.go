@@ -27,12 +27,12 @@ var ErrBaseProfile = errors.New("baseProfileName: the base profile is not in thi
 var resource = regexp.MustCompile(`(?m)^(apiVersion|kind)[ \t]*:`)
 
 // document says where in YAML another document begins, or one ends.
-var document = regexp.MustCompile(`(?m)^(---|\.\.\.)([ \t].*)?$`)
+var document = regexp.MustCompile(`(?m)^(---|\.{3})([ \t].*)?$`)
 
 // jsonOf returns the JSON of a resource in YAML, which may be one document.
 func jsonOf(text []byte) ([]byte, error) {
 	rest := text
-	if at := document.FindIndex(text); at != nil && len(bytes.TrimSpace(stripComments(text[:at[0]]))) == 0 {
+	if at := document.FindIndex(text); len(at) > 0 && len(bytes.TrimSpace(stripComments(text[:at[0]]))) == 0 {
 		rest = text[at[1]:]
 	}
 	if document.Match(rest) {
@@ -48,12 +48,11 @@ func stripComments(text []byte) []byte {
 
 // operator is what the resource has besides the seccomp object.
 type operator struct {
-	version, kind    string
-	given            bool // there is an apiVersion or a kind
-	spec             bool // there is a spec
-	base             string
-	disabled         bool
-	disabledPosition int
+	version, kind string
+	given         bool // there is an apiVersion or a kind
+	spec          bool // there is a spec
+	base          string
+	disabled      bool
 }
 
 var resourceProperties = []property[file]{

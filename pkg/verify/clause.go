@@ -120,7 +120,7 @@ func (c *clause) truth(high, low order3) truth {
 
 // because returns literals that make c hold, or not hold, and are true themselves
 // where that is known of the words.
-func (c *clause) because(holds bool, high, low order3) []literal {
+func (c *clause) because(holds bool, high order3) []literal {
 	out := c.holds
 	if holds {
 		out = unordered &^ c.holds

@@ -25,13 +25,6 @@ const (
 	never
 )
 
-func truthOf(holds bool) truth {
-	if holds {
-		return always
-	}
-	return never
-}
-
 func (t truth) opposite() truth {
 	switch t {
 	case always:
@@ -150,7 +143,7 @@ func (f *facts) with(l literal) (*facts, bool) {
 			first = uint64(l.value|^l.mask) + 1
 		}
 		switch {
-		case !l.not && first > 1<<32-1, l.not && first == 0:
+		case !l.not && first >= 1<<32, l.not && first == 0:
 			return nil, false
 		case !l.not:
 			g.low = max(g.low, uint32(first))

@@ -518,8 +518,8 @@ func (w *walk) look(rule *walked, r *region) (clause int, idle bool) {
 
 // reason returns why c holds or does not hold in r.
 func (c *clause) reason(holds bool, r *region) []literal {
-	high, low := r.of(c)
-	return c.because(holds, high, low)
+	high, _ := r.of(c)
+	return c.because(holds, high)
 }
 
 // ask goes on with conclude where it is known of one more literal of rule i

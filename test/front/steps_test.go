@@ -30,6 +30,7 @@ var steps = map[string]int{
 	"STEP_LEAVE":     int(runtime.StepLeave),
 	"STEP_IDENTIFY":  int(runtime.StepIdentify),
 	"STEP_FOLLOW":    int(runtime.StepFollow),
+	"STEP_READY":     int(runtime.StepReady),
 
 	"INSTALL_START":    int(install.StepStart),
 	"INSTALL_REQUEST":  int(install.StepRequest),

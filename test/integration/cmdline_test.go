@@ -36,7 +36,7 @@ func helpFlags(t *testing.T, rt Runtime, command ...string) (flags []helpFlag) {
 	t.Helper()
 	out, _ := exec.Command(rt.Argv[0], append(command, "--help")...).Output()
 	// runc: "   --bundle value, -b value  path to"; crun: "  -t, --tty[=TTY]   allocate".
-	line := regexp.MustCompile(`^ {2,6}(-\S+(?: value)?(?:, -\S+(?: value)?)*)(?:  |$)`)
+	line := regexp.MustCompile(`^ {2,6}(-\S+(?: value)?(?:, -\S+(?: value)?)*)(?: {2}|$)`)
 	for text := range strings.Lines(string(out)) {
 		m := line.FindStringSubmatch(strings.TrimRight(text, "\n"))
 		if m == nil {

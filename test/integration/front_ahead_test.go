@@ -56,6 +56,7 @@ func TestFrontAhead(t *testing.T) {
 		cmd.Stderr = errs
 		must(t, cmd.Start())
 		Eventually(t, "the runtime waits for config.json", func() bool { return locked(t, b.ConfigPath(), "LEASE", "BREAKING") })
+		Eventually(t, "the attendant has begun", func() bool { _, err := os.Stat(file); return err == nil })
 		if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid)); err != nil || program == stub {
 			t.Errorf("who waits is %s, %v", program, err)
 		}

@@ -127,6 +127,9 @@ func compareResults(t *testing.T, known map[string]string, name string, want, go
 	}
 }
 
+// suite is a copy of runc's tests folder with what the suite wants beside it.
+type suite struct{ dir string }
+
 // profiled returns the variable of a configuration with a default profile.
 func (s suite) profiled(t *testing.T) string {
 	profile, config := filepath.Join(s.dir, "nearly-open.json"), filepath.Join(s.dir, "config.toml")
@@ -163,9 +166,6 @@ func parseKnownFailures(text string) (map[string]string, error) {
 	}
 	return known, nil
 }
-
-// suite is a copy of runc's tests folder with what the suite wants beside it.
-type suite struct{ dir string }
 
 func newSuite(t *testing.T) suite {
 	module := strings.TrimSpace(MustCommand(t, "go", "-C", filepath.Join(Root(t), "hack/tools/runc"),

@@ -5,7 +5,9 @@ package integration
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -165,6 +167,41 @@ func TestWarmFailures(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestStandInIsNobodyElses: what stands in for config.json while runc reads it has no
+// linux.seccomp, so nobody but that runtime can read it.
+func TestStandInIsNobodyElses(t *testing.T) {
+	plain := Runc(t)
+	front := front(t, plain)
+	b := NewBundle(t, denying(t))
+	k := keep(t, b)
+	dir := t.TempDir()
+	stub, read, resume := filepath.Join(dir, "runc"), filepath.Join(dir, "read"), filepath.Join(dir, "resume")
+	must(t, unix.Mkfifo(read, 0o600))
+	must(t, unix.Mkfifo(resume, 0o600))
+	// It starts no process, because config.json is back then.
+	script := fmt.Sprintf(`#!/bin/sh
+while read -r line; do text=$text$line; done <%s
+echo "$text" >%s
+read -r line <%s
+`, b.ConfigPath(), read, resume)
+	must(t, os.WriteFile(stub, []byte(script), 0o755))
+
+	c := b.NewContainer(plain.Behind("stub", front.Argv[0], "--real-runtime", stub))
+	cmd := c.command("create", "--bundle", b.Dir, c.ID)
+	must(t, cmd.Start())
+	text, err := os.ReadFile(read)
+	must(t, err)
+	if !strings.Contains(string(text), `"process"`) || strings.Contains(string(text), `"defaultAction"`) {
+		t.Errorf("the runtime reads %s", text)
+	}
+	if text, err := os.ReadFile(b.ConfigPath()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("somebody else reads %q, %v", text, err)
+	}
+	must(t, os.WriteFile(resume, []byte("go\n"), 0))
+	must(t, cmd.Wait())
+	k.check(t)
 }
 
 // TestForeignProgram: crun would install the program of an annotation in the place
