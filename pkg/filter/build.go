@@ -57,11 +57,15 @@ func (r *Request) sources() []Source {
 	return append([]Source{{r.Profile, r.Text, r.Seccomp}}, r.Also...)
 }
 
+// ProfileSeparator is between the names of profiles that hold together, in
+// Filter.Profile and its annotation.
+const ProfileSeparator = " + "
+
 // name names all profiles of r.
 func (r *Request) name() string {
 	name := r.Profile
 	for _, s := range r.Also {
-		name += " + " + s.Profile
+		name += ProfileSeparator + s.Profile
 	}
 	return name
 }

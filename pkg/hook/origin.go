@@ -7,11 +7,12 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
 )
 
 // Origin returns what the filter of a container was made of, to be looked at
-// again: the profile that its state names, or the bundle's linux.seccomp. They
+// again: the profiles that its state names, the bundle's linux.seccomp among them. They
 // may have changed since; whether they say what the filter does is the caller's
 // to prove. It is an error where the container has no filter.
 func Origin(state *specs.State) (filter.Request, error) {
@@ -27,21 +28,39 @@ func Origin(state *specs.State) (filter.Request, error) {
 	if err != nil {
 		return filter.Request{}, err
 	}
-	r := filter.Request{Profile: name, Capabilities: config.Bounding(), Kernel: kernel}
+	r := filter.Request{Capabilities: config.Bounding(), Kernel: kernel}
 	if r.Capabilities == nil {
 		r.Capabilities = []string{}
 	}
-	switch {
-	case name == configProfile:
-		if r.Text, r.Seccomp = config.Seccomp(), true; r.Text == nil {
-			return r, errors.New("config.json has no linux.seccomp any more")
-		}
-	case !strings.HasPrefix(name, builtinPrefix):
-		p, err := load(name)
-		if err != nil {
+	for i, name := range strings.Split(name, filter.ProfileSeparator) {
+		s, err := source(name, config)
+		switch {
+		case err != nil:
 			return r, err
+		case i == 0:
+			r.Profile, r.Text, r.Seccomp = s.Profile, s.Text, s.Seccomp
+		default:
+			r.Also = append(r.Also, s)
 		}
-		r.Text = p.text
 	}
 	return r, nil
+}
+
+// source reads one of the profiles of a container anew.
+func source(name string, config *bundle.Config) (filter.Source, error) {
+	switch {
+	case name == configProfile:
+		if config.Seccomp() == nil {
+			return filter.Source{}, errors.New("config.json has no linux.seccomp any more")
+		}
+		return filter.Source{Profile: name, Text: config.Seccomp(), Seccomp: true}, nil
+	case strings.HasPrefix(name, builtinPrefix):
+		return filter.Source{Profile: name}, nil
+	default:
+		p, err := load(name)
+		if err != nil {
+			return filter.Source{}, err
+		}
+		return filter.Source{Profile: name, Text: p.text}, nil
+	}
 }
