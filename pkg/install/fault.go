@@ -5,6 +5,7 @@ package install
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,7 +21,10 @@ func init() {
 		var at Step
 		var signal int
 		if _, err := fmt.Sscan(os.Getenv(faultVariable), &at, &signal); err == nil && at == step {
-			_ = unix.Kill(unix.Getpid(), unix.Signal(signal))
+			// To this thread, because another one may take notice later.
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			_ = unix.Tgkill(unix.Getpid(), unix.Gettid(), unix.Signal(signal))
 		}
 	}
 }

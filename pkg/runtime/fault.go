@@ -5,6 +5,7 @@ package runtime
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,7 +30,11 @@ func init() {
 		var when Step
 		var signal int
 		if _, err := fmt.Sscan(os.Getenv(faultVariable), &when, &signal); err == nil && when == step {
-			_ = unix.Kill(unix.Getpid(), unix.Signal(signal))
+			// To this thread: of a signal for the process, another thread may take
+			// notice, and this one may have executed the runtime before it stops.
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			_ = unix.Tgkill(unix.Getpid(), unix.Gettid(), unix.Signal(signal))
 		}
 	}
 }
