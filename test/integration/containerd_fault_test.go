@@ -4,7 +4,9 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -263,6 +265,9 @@ func TestContainerdConfigChanged(t *testing.T) {
 			Eventually(t, "the step", func() bool { stopped = f.stopped(); return len(stopped) > 0 })
 			file := filepath.Join(d.Dir, "state/io.containerd.runtime.v2.task", d.Namespace, id, "config.json")
 			text, err := os.ReadFile(file)
+			if errors.Is(err, fs.ErrNotExist) { // the front's copy is there, which nobody else can read
+				text, err = os.ReadFile(filepath.Join(filepath.Dir(file), ".config.json.seccomp-hook-original"))
+			}
 			must(t, err)
 			var config specs.Spec
 			must(t, json.Unmarshal(text, &config))
@@ -271,12 +276,22 @@ func TestContainerdConfigChanged(t *testing.T) {
 			must(t, err)
 			must(t, os.WriteFile(file+".new", text, 0o600))
 			must(t, os.Rename(file+".new", file))
-			for _, pid := range stopped {
-				must(t, unix.Kill(pid, unix.SIGCONT))
-			}
-			r := <-result
 			f.clear(t)
-			if r.Code == 0 || !strings.Contains(r.Stderr, "no filter is published") {
+			var r Result
+			// Another way may come to the same step once more.
+			Eventually(t, "the end", func() bool {
+				for _, pid := range f.stopped() {
+					_ = unix.Kill(pid, unix.SIGCONT) // it may be gone
+				}
+				select {
+				case r = <-result:
+					return true
+				default:
+					return false
+				}
+			})
+			// The filter comes from what the front has read before, or the container is refused.
+			if ran := wantSafe(t, r); !ran && (r.Code == 0 || !strings.Contains(r.Stderr, "no filter is published")) {
 				t.Error(r)
 			}
 			f.wantIdle(t)
