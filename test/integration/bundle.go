@@ -120,7 +120,11 @@ func hook(argv []string) specs.Hook {
 // WithVictim puts a victim program (see Victim) into the container and makes it
 // the first process, with these arguments.
 func WithVictim(v Victim, args ...string) Option {
-	return func(b *Bundle) { b.Spec.Process.Args = append([]string{b.Install(v.Path(b.t))}, args...) }
+	return func(b *Bundle) {
+		path := v.Path(b.t)
+		v.runnable(b.t, path)
+		b.Spec.Process.Args = append([]string{b.Install(path)}, args...)
+	}
 }
 
 // Install copies a program of the host into the container's /bin and returns

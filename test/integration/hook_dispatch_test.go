@@ -28,15 +28,17 @@ func TestHookDispatch(t *testing.T) {
 			Victim
 			unshare int
 		}{native: {Probe, nrUnshare}, bits32: {Probe32, nrUnshare32}} {
-			h := dispatching(t, "text", WithVictim(victim.Victim, append([]string{"status"}, call(victim.unshare)...)...))
-			got := h.Run(rt)
-			if got.Code != 0 || got.Lines()["Seccomp_filters"] != "1" || got.Lines()[fmt.Sprintf("call %d", victim.unshare)] != strconv.Itoa(-denyErrno) {
-				t.Errorf("%s: %s\n%s", name, got, h.logged())
-			}
-			annotations := h.published().Annotations
-			if !regexp.MustCompile(`^[0-9a-f]{8,}-[0-9a-f]{8,}$`).MatchString(annotations["io.seccomp-hook.dispatch.area"]) || annotations["io.seccomp-hook.dispatch"] != "text" {
-				t.Errorf("%s: annotations %q", name, annotations)
-			}
+			t.Run(name, func(t *testing.T) {
+				h := dispatching(t, "text", WithVictim(victim.Victim, append([]string{"status"}, call(victim.unshare)...)...))
+				got := h.Run(rt)
+				if got.Code != 0 || got.Lines()["Seccomp_filters"] != "1" || got.Lines()[fmt.Sprintf("call %d", victim.unshare)] != strconv.Itoa(-denyErrno) {
+					t.Errorf("%s\n%s", got, h.logged())
+				}
+				annotations := h.published().Annotations
+				if !regexp.MustCompile(`^[0-9a-f]{8,}-[0-9a-f]{8,}$`).MatchString(annotations["io.seccomp-hook.dispatch.area"]) || annotations["io.seccomp-hook.dispatch"] != "text" {
+					t.Errorf("annotations %q", annotations)
+				}
+			})
 		}
 		const killed = 128 + 31 // SIGSYS
 		h := dispatching(t, "10000-11000", WithVictim(Probe, "say", "it runs"))

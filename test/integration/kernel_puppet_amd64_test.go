@@ -3,6 +3,9 @@
 package integration
 
 import (
+	"sync"
+	"testing"
+
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/bpf"
@@ -21,8 +24,6 @@ var (
 	nativeEntry = entry{arch: 0xc000003e, start: 0}
 	int80       = entry{arch: 0x40000003, start: 3}
 
-	// entries are the ways into the kernel, as often as the tests take them.
-	entries = []entry{nativeEntry, nativeEntry, int80}
 	// kernelTokens are the architectures of the kernel's two tables.
 	kernelTokens = [2]uint32{nativeEntry.arch, int80.arch}
 )
@@ -62,4 +63,30 @@ var harmless = map[uint32][]uint32{
 var unused = map[uint32][]uint32{
 	nativeEntry.arch: {337, 338, 400, 423, 500, 511, 600, 0x3fffffff, 0x40000000 + 600, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff},
 	int80.arch:       {222, 223, 251, 387, 392, 500, 511, 600, 0x40000000 + 600, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff},
+}
+
+// entries returns the ways into the kernel, as often as the tests take them.
+func entries(t testing.TB) []entry {
+	t.Helper()
+	if !takesI386(t) {
+		return []entry{nativeEntry}
+	}
+	return []entry{nativeEntry, nativeEntry, int80}
+}
+
+var i386 struct {
+	sync.Once
+	taken bool
+}
+
+// takesI386 reports whether the kernel takes i386's calls. It need not: it may be
+// built or booted without them, and virtual machines may not pass them on.
+func takesI386(t testing.TB) bool {
+	t.Helper()
+	i386.Do(func() {
+		p := newPuppet(t)
+		p.start(int80, 20, [6]uint64{})
+		i386.taken = p.resume().StopSignal() == unix.SIGTRAP
+	})
+	return i386.taken
 }

@@ -3,6 +3,8 @@
 package integration
 
 import (
+	"testing"
+
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/bpf"
@@ -20,8 +22,6 @@ const callSize = 4
 var (
 	nativeEntry = entry{arch: 0xc00000b7}
 
-	// entries are the ways into the kernel.
-	entries = []entry{nativeEntry}
 	// kernelTokens are the architectures of the kernel's two tables.
 	kernelTokens = [2]uint32{nativeEntry.arch, 0x40000028}
 )
@@ -62,3 +62,6 @@ var harmless = map[uint32][]uint32{
 var unused = map[uint32][]uint32{
 	nativeEntry.arch: {244, 259, 295, 400, 423, 500, 511, 600, 0x3fffffff, 0x40000000 + 600, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff},
 }
+
+// entries returns the ways into the kernel.
+func entries(testing.TB) []entry { return []entry{nativeEntry} }

@@ -184,15 +184,6 @@ func TestWatchCounts(t *testing.T) {
 	}
 }
 
-// takesI386 reports whether the kernel takes calls by int $0x80, which some boot
-// without (ia32_emulation=0).
-func takesI386(t *testing.T) bool {
-	t.Helper()
-	p := newPuppet(t)
-	p.start(int80, 20, [6]uint64{})
-	return p.resume().StopSignal() == unix.SIGTRAP
-}
-
 // TestWatchRandom: under random chains the counts of random calls are those of
 // the emulator.
 func TestWatchRandom(t *testing.T) {

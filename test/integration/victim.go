@@ -3,13 +3,17 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Victim is a static program without a libc, so that no system call happens
@@ -74,6 +78,14 @@ func (v Victim) Path(t testing.TB) string {
 	}
 	victims.built[v] = mustExist(t, path)
 	return path
+}
+
+// runnable skips the test where the machine executes no 32-bit programs.
+func (v Victim) runnable(t testing.TB, path string) {
+	t.Helper()
+	if v.Bits32 && errors.Is(exec.Command(path).Run(), unix.ENOEXEC) {
+		t.Skip("this machine executes no 32-bit programs")
+	}
 }
 
 // name tells this program from the others.
