@@ -96,7 +96,7 @@ func TestContainerdState(t *testing.T) {
 			t.Errorf("no %s in %s", name, text)
 		}
 	}
-	for _, field := range []string{`msg="seccomp: filter installed"`, "container=" + id, "cache.x86_64.dynamic=", "install.microseconds=", "store=", "took="} {
+	for _, field := range []string{`msg="seccomp: filter installed"`, "container=" + id, "cache.x86_64.dynamic=", "install.mode=", "store=", "took="} {
 		if !strings.Contains(d.Log(), field) {
 			t.Errorf("the log has no %s:\n%s", field, d.Log())
 		}
