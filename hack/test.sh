@@ -71,7 +71,7 @@ for directory in cmd/shim test/bench test/kubernetes; do
 	check "module $directory" module "$directory"
 done
 mapfile -t concurrent < <(hack/concurrent.sh)
-CGO_ENABLED=1 tests race -race "${concurrent[@]}"
+CGO_ENABLED=1 tests race -race -short -timeout 20m "${concurrent[@]}"
 mapfile -t compared < <(grep --recursive --files-with-matches --include='*.go' '^//go:build.*libseccomp' cmd pkg test | xargs dirname | sort --unique | sed 's,^,./,')
 CGO_ENABLED=1 tests libseccomp -tags libseccomp,integration -count 1 "${compared[@]}"
 check demo hack/demo.sh

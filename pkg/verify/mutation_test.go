@@ -121,8 +121,11 @@ func TestMutationsAreCaught(t *testing.T) {
 			if len(prog) != real.length {
 				t.Fatalf("%d instructions, want %d", len(prog), real.length)
 			}
-			if *allMutations {
+			switch {
+			case *allMutations:
 				real.stride = 1
+			case testing.Short():
+				real.stride *= 8
 			}
 			r := rand.New(rand.NewPCG(1, 1))
 			p := prover{prog: prog}

@@ -195,7 +195,11 @@ func translate(p *spec.Policy) bpf.Program {
 func TestPolicyAgainstTranslation(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	seen := map[Outcome]int{}
-	for range 300 {
+	policies := 300
+	if testing.Short() {
+		policies = 40
+	}
+	for range policies {
 		p, numbers := randomPolicy(r)
 		prog := translate(p)
 		if len(prog) > bpf.MaxInstructions {
@@ -226,7 +230,7 @@ func TestPolicyAgainstTranslation(t *testing.T) {
 	}
 	t.Logf("%v", seen)
 	// A mutant may divide an argument by a large constant, which is hard.
-	if seen[Undecided] > 10 || seen[Different] < 1000 || seen[Equal] < 1000 {
+	if seen[Undecided] > 10 || seen[Different] < 3*policies || seen[Equal] < 3*policies {
 		t.Errorf("%v: too much undecided, or one of the answers hardly tested", seen)
 	}
 }

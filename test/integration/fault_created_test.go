@@ -228,11 +228,18 @@ func TestFaultRaces(t *testing.T) {
 				for i := range results {
 					all.Go(func() { results[i] = c.Exec(victim) })
 				}
+				start := c.command("start", c.ID)
 				if !calm {
-					all.Go(func() { _ = c.Command("start", c.ID) }) // may be too late
-					all.Go(func() { _ = c.Delete(true) })
+					must(t, start.Start())
+					all.Go(func() {
+						_ = c.Delete(true)
+						_ = start.Process.Kill() // crun's waits for an init that is gone
+					})
 				}
 				all.Wait()
+				if !calm {
+					_ = start.Wait() // may have been too late
+				}
 				if r := c.Delete(true); r.Code != 0 && !strings.Contains(r.Stderr, "does not exist") {
 					t.Logf("delete: %s", r) // what counts is what is left
 				}
