@@ -30,8 +30,8 @@ func eachDoor(t *testing.T, f func(t *testing.T, b *Bundle, rt Runtime)) {
 	}
 }
 
-// withTracer makes a container one that has a tracer: where crun installs the filter
-// itself, there is none.
+// withTracer makes a container one that has a tracer and is published: where crun
+// installs the filter itself, there is neither.
 func withTracer(rt Runtime) Option {
 	if strings.HasPrefix(rt.Name, "crun") {
 		return needsAttendant

@@ -54,7 +54,7 @@ func TestFrontTicket(t *testing.T) {
 		for _, user := range []uint32{0, 1000} {
 			for _, noNewPrivileges := range []bool{false, true} {
 				t.Run(fmt.Sprintf("uid%d/nnp-%v", user, noNewPrivileges), func(t *testing.T) {
-					b := NewBundle(t, User(user), NoNewPrivileges(noNewPrivileges), denying(t), Args("/bin/sleep", "1000000"))
+					b := NewBundle(t, User(user), NoNewPrivileges(noNewPrivileges), denying(t), Args("/bin/sleep", "1000000"), withTracer(plain))
 					probe, first := b.Install(Probe.Path(t)), b.Install(First(nrUnshare).Path(t))
 					c := b.Create(front)
 					c.Start()
