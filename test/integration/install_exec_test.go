@@ -75,10 +75,16 @@ func TestInstallExecDetached(t *testing.T) {
 		text, err := os.ReadFile(file)
 		must(t, err)
 		pid := strings.TrimSpace(string(text))
-		status, err := os.ReadFile("/proc/" + pid + "/status")
-		must(t, err)
-		lines := Result{Stdout: strings.ReplaceAll(string(status), ":\t", ": ")}.Lines()
-		if lines["Seccomp"] != "2" || lines["Seccomp_filters"] != "1" || lines["TracerPid"] != "0" {
+		var status []byte
+		var lines map[string]string
+		// runc ends when the process is about to execute its program.
+		Eventually(t, "the process is let go of", func() bool {
+			status, err = os.ReadFile("/proc/" + pid + "/status")
+			must(t, err)
+			lines = Result{Stdout: strings.ReplaceAll(string(status), ":\t", ": ")}.Lines()
+			return lines["TracerPid"] == "0"
+		})
+		if lines["Seccomp"] != "2" || lines["Seccomp_filters"] != "1" {
 			t.Errorf("the process that was executed:\n%s", status)
 		}
 		c.Runtime = rt
