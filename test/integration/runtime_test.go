@@ -221,7 +221,9 @@ func TestRuntimeProfiles(t *testing.T) {
 			{"none", "", nil, "0", 0},
 			{"linux.seccomp", "", []Option{denying(t)}, "1", denyErrno},
 			{"annotation", "", []Option{Annotation("io.seccomp-hook.profile", "builtin:docker")}, "1", deniedErrno},
-			{"annotation over linux.seccomp", "", []Option{denying(t), Annotation("io.seccomp-hook.profile", "builtin:docker")}, "1", deniedErrno},
+			// Both deny it, so the errno of linux.seccomp stands.
+			{"annotation beside linux.seccomp", "", []Option{denying(t), Annotation("io.seccomp-hook.profile", "builtin:docker")}, "1", denyErrno},
+			{"annotation instead of linux.seccomp", `annotation = "replace"`, []Option{denying(t), Annotation("io.seccomp-hook.profile", "builtin:docker")}, "1", deniedErrno},
 			{"default profile", `default_profile = "builtin:docker"`, nil, "1", deniedErrno},
 			{"profile directory", fmt.Sprintf("profile_dirs = [%q]", filepath.Dir(config)), []Option{Annotation("io.seccomp-hook.profile", "deny.json")}, "1", denyErrno},
 			{"annotation of a profile without rules", fmt.Sprintf("profile_dirs = [%q]", filepath.Dir(config)), []Option{Annotation("io.seccomp-hook.profile", "disabled.json")}, "0", 0},
