@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os/exec"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,41 +16,13 @@ import (
 	"seccomp-hook/pkg/bundle"
 )
 
-// configReader is the front's reader of config.json, as a process that answers
-// for one text after the other.
-type configReader struct {
-	in  io.WriteCloser
-	out io.Reader
-}
+// configReader is the front's reader of config.json, which answers for one text
+// after the other.
+type configReader struct{ conversation }
 
 func newConfigReader(t testing.TB) *configReader {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "config")
-	source := "../../cmd/seccomp-runc"
-	build := exec.Command("gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I", source,
-		"-o", path, "testdata/config.c", source+"/config.c")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	cmd := exec.Command(path)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &configReader{in, out}
+	return &configReader{converse(t, "config", []string{"config.c"})}
 }
 
 // answer is what the front finds in a config.json.
