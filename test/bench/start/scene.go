@@ -70,13 +70,14 @@ func (s *scene) isolate() error {
 	for _, m := range []struct {
 		target, kind string
 		flags        uintptr
+		data         string
 	}{
-		{"/", "", unix.MS_REC | unix.MS_PRIVATE},
-		{stateDir, "tmpfs", 0},
-		{s.dir, "tmpfs", 0}, // as /run, where engines keep bundles and runtimes their state
-		{"/sys/fs/cgroup", "cgroup2", 0},
+		{"/", "", unix.MS_REC | unix.MS_PRIVATE, ""},
+		{stateDir, "tmpfs", 0, "mode=0711"}, // the product uses none that others can write to
+		{s.dir, "tmpfs", 0, ""},             // as /run, where engines keep bundles and runtimes their state
+		{"/sys/fs/cgroup", "cgroup2", 0, ""},
 	} {
-		if err := unix.Mount("none", m.target, m.kind, m.flags, ""); err != nil {
+		if err := unix.Mount("none", m.target, m.kind, m.flags, m.data); err != nil {
 			return fmt.Errorf("mount %s at %s: %w", m.kind, m.target, err)
 		}
 	}
