@@ -24,11 +24,11 @@ func TestForget(t *testing.T) {
 		if err := forget(root, name); err != nil {
 			t.Errorf("nothing published: %v", err)
 		}
-		if err := os.Mkdir(filepath.Join(root, name), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(root, "containers", name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		state := fmt.Sprintf(`{"ociVersion": "1.0.2", "id": %q, "status": "created", "pid": %d, "bundle": "/b"}`, name, pid)
-		if err := os.WriteFile(filepath.Join(root, name, "state.json"), []byte(state), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(root, "containers", name, "state.json"), []byte(state), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if err := forget(root, name); err != nil {
