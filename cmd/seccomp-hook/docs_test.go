@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -62,7 +63,24 @@ func TestPagesHavePurpose(t *testing.T) {
 	}
 }
 
-// pages are the README and the files of docs, by their names.
+// TestPagesAreNarrow: no line is longer than 100 columns, but for rows of
+// tables, output, and addresses, which cannot be broken.
+func TestPagesAreNarrow(t *testing.T) {
+	for name, text := range pages(t) {
+		output := false
+		for i, line := range strings.Split(text, "\n") {
+			switch bare := strings.TrimSpace(line); {
+			case strings.HasPrefix(bare, "```"):
+				output = bare == "```console" || bare == "```text"
+			case output, strings.HasPrefix(bare, "|"), strings.HasPrefix(bare, "http"):
+			case utf8.RuneCountInString(line) > 100:
+				t.Errorf("%s:%d: %d columns: %s", name, i+1, utf8.RuneCountInString(line), line)
+			}
+		}
+	}
+}
+
+// pages are what users read, by their names.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	names, err := filepath.Glob("../../docs/*.md")
@@ -70,12 +88,12 @@ func pages(t *testing.T) map[string]string {
 		t.Fatal(names, err)
 	}
 	all := map[string]string{}
-	for _, name := range append(names, "../../README.md") {
+	for _, name := range append(names, "../../README.md", "../../CHANGELOG.md", "../../findings/README.md") {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[filepath.Base(name)] = string(text)
+		all[strings.TrimPrefix(name, "../../")] = string(text)
 	}
 	return all
 }
