@@ -80,6 +80,40 @@ func TestPagesAreNarrow(t *testing.T) {
 	}
 }
 
+// TestPagesLead: every link between pages leads to a file, and to a heading in
+// it.
+func TestPagesLead(t *testing.T) {
+	headings := func(text string) map[string]bool {
+		all := map[string]bool{}
+		for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+			// As GitHub makes an anchor of a heading.
+			anchor := regexp.MustCompile(`[^\pL\pN_ -]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+			all[strings.ReplaceAll(anchor, " ", "-")] = true
+		}
+		return all
+	}
+	for name, text := range pages(t) {
+		for _, link := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(text, -1) {
+			file, anchor, _ := strings.Cut(link[1], "#")
+			target := []byte(text)
+			if file != "" {
+				var err error
+				path := filepath.Join("../..", filepath.Dir(name), file)
+				if info, err := os.Stat(path); err == nil && info.IsDir() {
+					continue
+				}
+				if target, err = os.ReadFile(path); err != nil {
+					t.Errorf("%s leads to %s: %v", name, link[1], err)
+					continue
+				}
+			}
+			if anchor != "" && !headings(string(target))[anchor] {
+				t.Errorf("%s leads to %s: no such heading", name, link[1])
+			}
+		}
+	}
+}
+
 // pages are what users read, by their names.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
