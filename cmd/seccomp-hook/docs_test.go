@@ -114,6 +114,75 @@ func TestPagesLead(t *testing.T) {
 	}
 }
 
+// blocks are the code blocks of the pages that a reader types or copies, but for
+// those that TestDocumentationIsTrue runs: the page and the block's first line,
+// and the test or the step of hack/test.sh that runs it, or that uses it as it
+// stands; or, in parentheses, why none does.
+var blocks = map[string]string{
+	"README.md: sudo make demo": "hack/demo.sh",
+	"README.md: make deb && sudo apt install ./bin/seccomp-hook_*_amd64.deb":               "TestDebianPackage",
+	"README.md: {\"runtimes\": {\"seccomp-runc\": {\"path\": \"/usr/bin/seccomp-runc\"}}}": "TestEngineDocker",
+	"README.md: sudo systemctl reload docker":                                              "TestEngineDocker",
+	"README.md: {": "TestDocumentedHook",
+	"docs/authoring.md: $ seccomp-hook record --output app.json -- /bin/busybox sh bundle/rootfs/bin/app": "TestAuthoring",
+	"docs/authoring.md: $ seccomp-hook lint app.json":                                                     "TestAuthoring",
+	"docs/authoring.md: $ seccomp-hook diff app.json builtin:docker":                                      "TestAuthoring",
+	"docs/authoring.md: $ seccomp-runc run --detach --bundle bundle app </dev/null >/dev/null 2>&1":       "TestAuthoring",
+	"docs/authoring.md: $ seccomp-hook watch app --denials --for 3s":                                      "TestAuthoring",
+	"docs/authoring.md: $ seccomp-hook explain app.json chroot":                                           "TestAuthoring",
+	"docs/cli.md: seccomp-hook completion bash >/etc/bash_completion.d/seccomp-hook":                      "TestDebianPackage",
+	"docs/compiler.md: {": "TestDocumentation",
+	"docs/containerd.md: image=docker.io/library/busybox:latest":                                 "hack/demo-containerd.sh",
+	"docs/development.md: func TestDenied(t *testing.T) {":                                       "TestDenied",
+	"docs/kubernetes.md: make build":                                                             "(needs a cluster and a registry; TestManifests, TestNode and TestContainerfile hold its files)",
+	"docs/kubernetes.md: [plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes.seccomp]": "TestContainerdDropIn",
+	"docs/runtime.md: cd bin":                                                                    "TestDocumentedInstall",
+	"docs/runtime.md: {":                                                                         "TestEngineDocker",
+	"docs/runtime.md: [engine]":                                                                  "TestEnginePodman",
+	"docs/runtime.md: [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.seccomp]":       "TestContainerdDropIn",
+	"docs/runtime.md: [crio.runtime.runtimes.seccomp]":                                           "(the distribution of the tests has no CRI-O)",
+	"docs/runtime.md: real_runtime = \"runc\"                # a path, or a name on PATH; default: runc, then crun": "TestDocumentedConfiguration",
+}
+
+// TestBlocksAreRun: whatever a page gives to type or to copy is in blocks, with a
+// test that there is.
+func TestBlocksAreRun(t *testing.T) {
+	steps, err := os.ReadFile("../../hack/test.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile("../../test/integration/pages_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, block, _ := strings.Cut(documentation(t, "development.md"), "```go\n"); !strings.Contains(string(example), block[:strings.Index(block, "```")]) {
+		t.Error("TestDenied is not the example of docs/development.md")
+	}
+	tests := tests(t)
+	found := map[string]bool{}
+	for name, text := range pages(t) {
+		for _, block := range regexp.MustCompile("(?m)^ *```(sh|json|toml|yaml|go)\n(.*)$").FindAllStringSubmatch(text, -1) {
+			key := name + ": " + block[2]
+			found[key] = true
+			switch by := blocks[key]; {
+			case by == "":
+				t.Errorf("nothing is known to run %s", key)
+			case strings.HasPrefix(by, "hack/"):
+				if !strings.Contains(string(steps), by) {
+					t.Errorf("%s: hack/test.sh does not run %s", key, by)
+				}
+			case !strings.HasPrefix(by, "(") && !tests[by]:
+				t.Errorf("%s: there is no %s", key, by)
+			}
+		}
+	}
+	for key := range blocks {
+		if !found[key] {
+			t.Errorf("there is no block %s", key)
+		}
+	}
+}
+
 // pages are what users read, by their names.
 func pages(t *testing.T) map[string]string {
 	t.Helper()

@@ -5,6 +5,7 @@ package runtime
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -101,5 +102,35 @@ func TestLoadConfig(t *testing.T) {
 				t.Errorf("real runtime %q, want %q", c.RealRuntime, tc.want)
 			}
 		})
+	}
+}
+
+// TestDocumentedConfiguration: the configuration that docs/runtime.md shows is
+// one, and has every key.
+func TestDocumentedConfiguration(t *testing.T) {
+	page, err := os.ReadFile("../../docs/runtime.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "## Configuration")
+	_, rest, _ = strings.Cut(rest, "```toml\n")
+	text, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("docs/runtime.md shows no configuration")
+	}
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := LoadConfig(func(name string) string { return map[string]string{EnvConfig: path}[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := reflect.ValueOf(c)
+	for i := range value.NumField() {
+		field := value.Type().Field(i)
+		if key, ok := field.Tag.Lookup("toml"); ok && value.Field(i).IsZero() {
+			t.Errorf("docs/runtime.md does not show %s", key)
+		}
 	}
 }

@@ -101,6 +101,11 @@ func Prestart(argv ...string) Option {
 	return func(b *Bundle) { b.hooks().Prestart = append(b.hooks().Prestart, hook(argv)) } //nolint:staticcheck // deprecated by the spec, and what the product is for
 }
 
+// Poststop appends a poststop hook; argv[0] is its path too.
+func Poststop(argv ...string) Option {
+	return func(b *Bundle) { b.hooks().Poststop = append(b.hooks().Poststop, hook(argv)) }
+}
+
 // CreateRuntime appends a createRuntime hook; argv[0] is its path too.
 func CreateRuntime(argv ...string) Option {
 	return func(b *Bundle) { b.hooks().CreateRuntime = append(b.hooks().CreateRuntime, hook(argv)) }

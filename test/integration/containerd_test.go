@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -256,10 +257,26 @@ func TestContainerdTerminal(t *testing.T) {
 	}
 }
 
-// TestContainerdDropIn: each daemon takes the configuration of hack/deploy as a
-// file that its own imports.
+// TestContainerdDropIn: each daemon takes the configuration of hack/deploy, and
+// that of docs/runtime.md, as a file that its own imports.
 func TestContainerdDropIn(t *testing.T) {
 	for _, v := range Daemons(t) {
+		t.Run(v.Name+"/runtime.md", func(t *testing.T) {
+			dir := t.TempDir()
+			block := documented(t, "docs/runtime.md", "### containerd")
+			if v.config == 3 {
+				block = strings.ReplaceAll(block, "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime")
+			}
+			dropIn, file := filepath.Join(dir, "seccomp.toml"), filepath.Join(dir, "config.toml")
+			must(t, os.WriteFile(dropIn, fmt.Appendf(nil, "version = %d\n%s", v.config, block), 0o644))
+			must(t, os.WriteFile(file, fmt.Appendf(nil, "version = %d\nimports = [%q]\n", v.config, dropIn), 0o644))
+			r := MustCommand(t, v.containerd, "--config", file, "config", "dump")
+			for _, want := range []string{"runtimes.seccomp]", "runtimes.seccomp.options]", `BinaryName = ["']/usr/local/bin/seccomp-runc["']`} {
+				if !regexp.MustCompile(want).MatchString(r.Stdout) {
+					t.Errorf("no %s in %s", want, r)
+				}
+			}
+		})
 		for version, name := range map[int]string{2: "containerd-1.toml", 3: "containerd.toml"} {
 			if version > v.config {
 				continue

@@ -21,9 +21,16 @@ import (
 // Each case runs with plain runc too, so that a failure of the machine or of
 // the test is not taken for one of the product.
 
-// TestEngineDocker runs containers under Docker Engine with --runtime.
+// TestEngineDocker runs containers under Docker Engine, with the daemon.json of
+// docs/runtime.md, and with --runtime.
 func TestEngineDocker(t *testing.T) {
-	d := startDocker(t, map[string]string{"plain": program(t, "runc"), "seccomp-runc": Product(t, "seccomp-runc")})
+	d := startDocker(t, documented(t, "docs/runtime.md", "### Docker Engine", "/usr/local/bin/seccomp-runc", Product(t, "seccomp-runc")))
+	t.Run("default-runtime", func(t *testing.T) {
+		wantFiltered(t, d.run(t, nil, look...), d.denied)
+		if r := d.must(t, "info", "--format", "{{.DefaultRuntime}}"); r.Stdout != "seccomp-runc\n" {
+			t.Error(r)
+		}
+	})
 	for _, runtime := range []string{"plain", "seccomp-runc"} {
 		t.Run(runtime, func(t *testing.T) {
 			d := d.with(runtime)
@@ -54,7 +61,8 @@ func TestEngineDocker(t *testing.T) {
 	}
 }
 
-// TestEnginePodman runs containers under Podman with --runtime.
+// TestEnginePodman runs containers under Podman with --runtime, and one with the
+// containers.conf of docs/runtime.md.
 func TestEnginePodman(t *testing.T) {
 	p := newPodman(t)
 	for name, path := range map[string]string{"plain": program(t, "runc"), "seccomp-runc": Product(t, "seccomp-runc")} {
@@ -64,6 +72,16 @@ func TestEnginePodman(t *testing.T) {
 			testEngine(t, p)
 		})
 	}
+	t.Run("containers.conf", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "containers.conf")
+		text := documented(t, "docs/runtime.md", "### Podman", "/usr/local/bin/seccomp-runc", Product(t, "seccomp-runc"))
+		must(t, os.WriteFile(file, []byte(text), 0o644))
+		t.Setenv("CONTAINERS_CONF", file)
+		if r := p.must(t, "info", "--format", "{{.Host.OCIRuntime.Path}}"); r.Stdout != Product(t, "seccomp-runc")+"\n" {
+			t.Error(r)
+		}
+		wantFiltered(t, p.run(t, nil, look...), p.denied)
+	})
 }
 
 // TestEnginePodmanHook runs containers under Podman with plain runc, and the
@@ -270,20 +288,24 @@ func (d docker) with(runtime string) engine {
 	return e
 }
 
-func startDocker(t *testing.T, runtimes map[string]string) docker {
+// startDocker starts a daemon with a daemon.json, and plain runc as the runtime
+// "plain".
+func startDocker(t *testing.T, config string) docker {
 	t.Helper()
 	dir := t.TempDir()
 	address := "unix://" + filepath.Join(dir, "s")
 	args := []string{
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
-		"--host", address, "--config-file", filepath.Join(dir, "none.json"), "--group", "root",
+		"--host", address, "--config-file", filepath.Join(dir, "daemon.json"), "--group", "root",
 		// Without a network nothing outside the folders is changed.
 		"--log-level", "warn", "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
 	}
-	must(t, os.WriteFile(filepath.Join(dir, "none.json"), []byte("{}"), 0o644))
-	for name, path := range runtimes {
-		args = append(args, "--add-runtime", name+"="+path)
-	}
+	var daemonJSON map[string]any
+	must(t, json.Unmarshal([]byte(config), &daemonJSON))
+	daemonJSON["runtimes"].(map[string]any)["plain"] = map[string]string{"path": program(t, "runc")}
+	text, err := json.Marshal(daemonJSON)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "daemon.json"), text, 0o644))
 	log, err := os.Create(filepath.Join(dir, "log"))
 	must(t, err)
 	daemon := exec.Command(program(t, "dockerd"), args...)
