@@ -202,13 +202,15 @@ type loss struct {
 	Program string `json:"program"`
 	Profile string `json:"profile"`
 	Reason  string `json:"reason"`
-	At      *place `json:"at,omitempty"`
+	// Undecided says that the two may be the same.
+	Undecided bool   `json:"undecided,omitempty"`
+	At        *place `json:"at,omitempty"`
 }
 
 func newLoss(l decompile.Loss) loss {
 	name := explain.Name(l.Token, l.First)
 	j := loss{
-		First: l.First, Last: l.Last, Program: l.Filter.String(), Profile: l.Profile.String(), Reason: l.Reason,
+		First: l.First, Last: l.Last, Program: l.Filter.String(), Profile: l.Profile.String(), Reason: l.Reason, Undecided: l.Undecided,
 		Example: explain.Name(l.Call.Arch, l.Call.Nr) + explain.Arguments(l.Call.Args),
 	}
 	j.Arch, j.Calls, _ = strings.Cut(name, ":")
@@ -223,6 +225,9 @@ func newLoss(l decompile.Loss) loss {
 
 func (l loss) String() string {
 	text := fmt.Sprintf("%s:%s: %s, in the profile %s: %s", l.Arch, l.Calls, l.Program, l.Profile, l.Reason)
+	if l.Undecided {
+		text = fmt.Sprintf("%s:%s: it is not decided whether the profile says the same: %s", l.Arch, l.Calls, l.Reason)
+	}
 	if l.At != nil {
 		text += fmt.Sprintf(" (program %d, line %d: %s)", l.At.Program, l.At.Line, l.At.Instruction)
 	}

@@ -36,13 +36,14 @@ type Result struct {
 }
 
 // budget is enough for the largest filters that are in use several times over.
+// Where it is not, more is doubtful.
 var budget = verify.Budget{Nodes: 1 << 20, Steps: 10_000_000}
 
 // errBroken says that this package has a defect.
 var errBroken = errors.New("decompile: internal error")
 
 // Profile returns the profile that comes nearest to a filter. The error says
-// that the filter is not valid, or wraps verify.ErrBudget.
+// that the filter is not valid.
 func Profile(f verify.Filter, o Options) (*Result, error) {
 	if o.Native == nil {
 		o.Native = arch.Native()
@@ -55,27 +56,31 @@ func Profile(f verify.Filter, o Options) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decompile: %w", err)
 	}
-	d := &decompiler{Options: o, space: space, filter: function, enosys: bpf.Errno(spec.Enosys(o.Native)), covers: map[question]answer{}, choices: map[place]verify.Choice{}, wordeds: map[place]verify.Choice{}}
+	d := &decompiler{
+		Options: o, space: space, whole: f, filter: function, enosys: bpf.Errno(spec.Enosys(o.Native)),
+		covers: map[question]answer{}, wordeds: map[wording]*verify.Choice{}, pairs: map[pair]*comparison{},
+	}
 	d.findArchs()
 	d.findNumbers()
 	best, err := d.best()
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Profile: best.profile, Losses: best.found}
-	return r, r.prove(f, d)
+	r := &Result{Profile: best.profile}
+	return r, r.prove(d, best)
 }
 
 // decompiler is the work on one filter.
 type decompiler struct {
 	Options
 	space  *verify.Space
+	whole  verify.Filter
 	filter *verify.Function
 	enosys bpf.Return // what runc's stub returns
 	// What was asked before: in every draft the questions are the same.
 	covers  map[question]answer
-	choices map[place]verify.Choice // of the filter
-	wordeds map[place]verify.Choice // the same in words that a profile has
+	wordeds map[wording]*verify.Choice
+	pairs   map[pair]*comparison
 	// archs are those that the profile may list, and likely those that it
 	// probably does, the native one first.
 	archs, likely []*arch.Arch
@@ -94,24 +99,9 @@ type place struct {
 }
 
 // best returns the draft that comes nearest to the filter, and of several the
-// shortest. Where the budget ends before all are tried it is the best of those
-// that were.
+// shortest.
 func (d *decompiler) best() (*draft, error) {
 	var best *draft
-	try := func(archs []*arch.Arch, fallback bpf.Return) (enough bool, err error) {
-		one, err := d.draft(archs, fallback)
-		if err != nil {
-			return false, err
-		}
-		if best == nil || one.better(best) {
-			one.found = one.losses()
-			if d.exhausted() {
-				return true, nil
-			}
-			best = one
-		}
-		return one.differs.Empty() || one.more.Empty() && one.count(one.less) <= mostLess, nil
-	}
 	fallbacks := d.fallbacks()
 	// A profile says one thing of a call for all the architectures that it
 	// lists, so what is said of few may be nearer than what is said of many.
@@ -121,26 +111,24 @@ func (d *decompiler) best() (*draft, error) {
 			continue
 		}
 		for _, fallback := range fallbacks {
-			enough, err := try(archs, fallback)
-			if enough || err != nil {
-				if best == nil && err == nil {
-					err = d.space.Err()
-				}
-				if best != nil && errors.Is(err, verify.ErrBudget) {
-					err = nil
-				}
-				return best, err
+			one, err := d.draft(archs, fallback)
+			if err != nil {
+				return nil, err
+			}
+			if best == nil || one.better(best) {
+				best = one
+			}
+			if len(one.differences) == 0 || !one.more && one.less() <= mostLess {
+				return best, nil
 			}
 		}
 	}
 	return best, nil
 }
 
-func (d *decompiler) exhausted() bool { return d.space.Err() != nil }
-
-// prove reads the profile's text and compares it with the filter, as anybody
-// would.
-func (r *Result) prove(f verify.Filter, d *decompiler) error {
+// prove reads the profile's text, as anybody would, and compares what it means
+// with the filter.
+func (r *Result) prove(d *decompiler, best *draft) error {
 	text, err := r.Profile.Encode(spec.FormRuntime)
 	if err != nil {
 		return err
@@ -152,50 +140,57 @@ func (r *Result) prove(f verify.Filter, d *decompiler) error {
 	if r.Policy, err = read.Resolve(spec.Target{Native: d.Native}); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
-	result, err := verify.Compare(f, verify.OfPolicy(r.Policy))
-	switch {
-	case err != nil:
-		return err
-	case result.Outcome == verify.Undecided:
-		return fmt.Errorf("decompile: %w", verify.ErrBudget)
-	case (result.Outcome == verify.Equal) != (len(r.Losses) == 0):
-		return fmt.Errorf("%w: %v, but %d losses", errBroken, result, len(r.Losses))
+	if best.reading, err = d.space.Function(verify.OfPolicy(r.Policy)); err != nil {
+		return fmt.Errorf("%w: %w", errBroken, err)
 	}
-	return nil
+	before := len(best.differences)
+	if best.compare(); len(best.differences) != before {
+		return fmt.Errorf("%w: the profile's text does not mean what the profile does", errBroken)
+	}
+	r.Losses, err = best.losses(r.Policy)
+	return err
 }
 
-// at returns what a call gets.
-func (d *decompiler) at(p place) verify.Choice {
-	c, known := d.choices[p]
-	if !known {
-		c = d.filter.At(p.arch.Audit, p.nr)
-		d.choices[p] = c
-	}
-	return c
-}
+// span is a part of an architecture's numbers.
+type span struct{ first, last uint32 }
 
-// domain returns the calls of an architecture. x32 and x86_64 share a token, and
-// runc and libseccomp tell them apart in different ways from number 0x80000000
-// on; the kernel has no calls there.
-func (d *decompiler) domain(a *arch.Arch) verify.Set {
-	token := d.space.Token(a.Audit)
+// domain returns the numbers of an architecture's calls. x32 and x86_64 share a
+// token, and runc and libseccomp tell them apart in different ways from number
+// 0x80000000 on; the kernel has no calls there.
+func domain(a *arch.Arch) span {
 	switch a.Name {
 	case "x86_64":
-		return token.And(d.space.Between(0, arch.X32Bit-1))
+		return span{0, arch.X32Bit - 1}
 	case "x32":
-		return token.And(d.space.Between(arch.X32Bit, 2*arch.X32Bit-1))
+		return span{arch.X32Bit, 2*arch.X32Bit - 1}
 	}
-	return token
+	return span{0, ^uint32(0)}
 }
 
-// constant returns what all calls of a set get, if they get the same.
-func (d *decompiler) constant(set verify.Set) (bpf.Return, bool) {
-	for _, p := range d.filter.Returns() {
-		if set.Minus(p.Calls).Empty() {
-			return p.Return, true
+// within returns what of the stretches is in a span.
+func within(list []verify.Stretch, s span) []verify.Stretch {
+	var cut []verify.Stretch
+	for _, t := range list {
+		if t.Last >= s.first && t.First <= s.last {
+			cut = append(cut, verify.Stretch{First: max(t.First, s.first), Last: min(t.Last, s.last), Choice: t.Choice})
 		}
 	}
-	return 0, false
+	return cut
+}
+
+// constant returns what all calls of some stretches get, if they get the same.
+func constant(list []verify.Stretch) (bpf.Return, bool) {
+	all, same := list[0].Constant()
+	for _, t := range list {
+		one, certain := t.Constant()
+		same = same && certain && one == all
+	}
+	return all, same
+}
+
+// of returns what the filter gives to an architecture's calls.
+func (d *decompiler) of(a *arch.Arch) []verify.Stretch {
+	return within(d.filter.Of(a.Audit), domain(a))
 }
 
 // findArchs finds the architectures that the profile may list: those of the
@@ -205,18 +200,20 @@ func (d *decompiler) constant(set verify.Set) (bpf.Return, bool) {
 // unheard-of architectures make calls, the likely ones are those that the native
 // kernel runs.
 func (d *decompiler) findArchs() {
-	elsewhere := d.space.All()
-	for _, a := range arch.All() {
-		elsewhere = elsewhere.Minus(d.space.Token(a.Audit))
+	elsewhere := slices.Clone(d.filter.Elsewhere())
+	for _, token := range d.filter.Tokens() {
+		if _, known := arch.ByAudit(token); !known {
+			elsewhere = append(elsewhere, d.filter.Of(token)...)
+		}
 	}
-	other, settled := d.constant(elsewhere)
+	other, settled := constant(elsewhere)
 	d.archs = []*arch.Arch{d.Native}
 	d.likely = []*arch.Arch{d.Native}
 	for _, a := range arch.All() {
 		if a.Endian != d.Native.Endian || a == d.Native {
 			continue
 		}
-		all, same := d.constant(d.domain(a))
+		all, same := constant(d.of(a))
 		foreign := !runs(d.Native, a)
 		unheard := same && settled && all == other && foreign
 		if unheard || same && all == bpf.RetKillThread || foreign && !settled {
@@ -252,14 +249,12 @@ func (d *decompiler) findNumbers() {
 		for nr, c := range a.Calls() {
 			d.calls[c] = append(d.calls[c], place{a, nr})
 		}
-		numbers := d.domain(a)
-		for _, p := range d.filter.Returns() {
-			if p.Return == d.enosys {
-				numbers = numbers.Minus(p.Calls)
+		for _, t := range d.of(a) {
+			for _, p := range t.Parts {
+				if p.Return != d.enosys {
+					d.tops[a] = max(d.tops[a], highest(t, p.Calls))
+				}
 			}
-		}
-		if !numbers.Empty() {
-			d.tops[a] = numbers.Highest()
 		}
 	}
 	for c := range d.calls {
@@ -268,18 +263,27 @@ func (d *decompiler) findNumbers() {
 	}
 }
 
+// highest returns the highest number of a stretch whose calls are in a set of the
+// stretch.
+func highest(t verify.Stretch, calls verify.Set) uint32 {
+	if !calls.Numbered() {
+		return t.Last
+	}
+	return min(t.Last, calls.Highest())
+}
+
 // gaps returns the numbers of an architecture between and right behind its
 // calls, which have no name.
-func (d *decompiler) gaps(a *arch.Arch) verify.Set {
-	gaps := d.space.None()
+func gaps(a *arch.Arch) []span {
+	var list []span
 	next := a.NumberBase
 	for nr := range a.Calls() {
 		if nr > next {
-			gaps = gaps.Or(d.space.Between(next, nr-1))
+			list = append(list, span{next, nr - 1})
 		}
 		next = nr + 1
 	}
-	return gaps.Or(d.space.Between(next, next)).And(d.space.Token(a.Audit))
+	return append(list, span{next, next})
 }
 
 // Ranks of actions, by who decides in the end.
@@ -312,22 +316,22 @@ func (d *decompiler) fallbacks() []bpf.Return {
 	const nameless = 1 << 20
 	for _, a := range d.archs {
 		// Above the top it may be the stub that says ENOSYS.
-		below := d.space.Between(0, d.tops[a])
-		gaps := d.gaps(a)
-		for _, p := range d.filter.Returns() {
-			calls := p.Calls.And(gaps)
-			if p.Return == d.enosys {
-				calls = calls.And(below)
-			}
-			if !calls.Empty() {
-				note(p.Return, nameless)
+		counted := map[bpf.Return]bool{}
+		for _, gap := range gaps(a) {
+			for _, t := range within(d.filter.Of(a.Audit), gap) {
+				for _, p := range t.Parts {
+					if !counted[p.Return] && (p.Return != d.enosys || t.First <= d.tops[a]) {
+						counted[p.Return] = true
+						note(p.Return, nameless)
+					}
+				}
 			}
 		}
 		if r, certain := d.filter.At(a.Audit, ^uint32(0)).Constant(); certain && a.Name == "x86_64" && rank(r) == denied && r != bpf.RetKillThread {
 			note(r, nameless) // what libseccomp's filters give to -1
 		}
 		for nr := range a.Calls() {
-			for _, p := range d.at(place{a, nr}) {
+			for _, p := range d.filter.At(a.Audit, nr).Parts {
 				if p.Return != d.enosys || nr <= d.tops[a] {
 					note(p.Return, 1)
 				}

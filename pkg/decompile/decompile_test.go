@@ -1,7 +1,6 @@
 package decompile_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -199,14 +198,67 @@ func TestLosses(t *testing.T) {
 	}
 }
 
-// TestTooComplicated: a program that compares two arguments with each other is
-// refused, not guessed at.
-func TestTooComplicated(t *testing.T) {
-	p := guarded(callSocket,
-		bpf.Load(bpf.OffArgs), bpf.Instruction{Code: bpf.MISC | bpf.TAX}, bpf.Load(bpf.OffArgs+8),
-		bpf.Instruction{Code: bpf.JMP | bpf.JEQ | bpf.X, Jt: 0, Jf: 1}, bpf.Ret(bpf.RetAllow), bpf.Ret(bpf.Errno(1)))
-	if _, err := decompile.Profile(verify.OfProgram(p, bpf.Little), decompile.Options{Native: native(t)}); !errors.Is(err, verify.ErrBudget) {
-		t.Error(err)
+// TestBeyondRules: calls of which a program compares arguments with each other,
+// or computes with them, are named with the program's line; what the program says
+// of the other calls, and of the other arguments, is in the profile.
+func TestBeyondRules(t *testing.T) {
+	compared := []bpf.Instruction{
+		bpf.Load(bpf.OffArgs), {Code: bpf.MISC | bpf.TAX}, bpf.Load(bpf.OffArgs + 8),
+		{Code: bpf.JMP | bpf.JEQ | bpf.X, Jt: 0, Jf: 1}, bpf.Ret(bpf.RetAllow), bpf.Ret(bpf.Errno(1)),
+	}
+	multiplied := []bpf.Instruction{
+		bpf.Load(bpf.OffArgs), {Code: bpf.MISC | bpf.TAX}, bpf.Load(bpf.OffArgs + 8), {Code: bpf.ALU | bpf.MUL | bpf.X},
+		bpf.Jump(bpf.JGT, 0x1000, 1, 0), bpf.Ret(bpf.RetAllow), bpf.Ret(bpf.RetTrap),
+	}
+	returned := []bpf.Instruction{
+		bpf.Load(bpf.OffArgs), {Code: bpf.MISC | bpf.TAX}, bpf.Load(bpf.OffArgs + 8), {Code: bpf.ALU | bpf.ADD | bpf.X}, {Code: bpf.RET | bpf.A},
+	}
+	tests := []struct {
+		name string
+		body []bpf.Instruction
+		line int
+		args [][6]uint64  // calls of socket
+		want []bpf.Return // what the profile says of them
+	}{
+		{"compared", compared, 12, [][6]uint64{{2, 2}, {2, 3}}, []bpf.Return{bpf.Errno(1), bpf.Errno(1)}},
+		{"multiplied", multiplied, 13, [][6]uint64{{2, 2}, {0x1000, 0x1000}}, []bpf.Return{bpf.RetTrap, bpf.RetTrap}},
+		{"returned", returned, 12, [][6]uint64{{}}, []bpf.Return{bpf.RetKillProcess}},
+		{
+			"compared for one value of another argument",
+			append([]bpf.Instruction{bpf.Load(bpf.OffArgs + 16), bpf.Jump(bpf.JEQ, 7, 1, 0), bpf.Ret(bpf.RetAllow)}, compared...),
+			15, [][6]uint64{{2, 2, 6}, {2, 3, 8}, {2, 2, 7}, {2, 3, 7}},
+			[]bpf.Return{bpf.RetAllow, bpf.RetAllow, bpf.Errno(1), bpf.Errno(1)},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := guarded(callSocket, test.body...)
+			r, err := decompile.Profile(verify.OfProgram(p, bpf.Little), decompile.Options{Native: native(t), Flags: spec.Flags{Unset: true}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			losses := slices.DeleteFunc(slices.Clone(r.Losses), func(l decompile.Loss) bool { return l.Minor() || l.First == ^uint32(0) })
+			if len(losses) != 1 || losses[0].First != callSocket || losses[0].Last != callSocket || losses[0].Undecided {
+				t.Fatalf("losses %+v, one of socket expected", losses)
+			}
+			l := losses[0]
+			if want := "it compares arguments with each other, or computes with them, in a way that no rules say"; l.Reason != want {
+				t.Errorf("reason %q", l.Reason)
+			}
+			if _, line := decompile.Line([]bpf.Program{p}, bpf.Little, l); line != test.line {
+				t.Errorf("line %d of\n%v", line, p)
+			}
+			for i, args := range test.args {
+				call := bpf.Data{Arch: tokenX86_64, Nr: callSocket, Args: args}
+				if got := r.Policy.Evaluate(&call); got != test.want[i] {
+					t.Errorf("%v: the profile says %v, %v expected", args, got, test.want[i])
+				}
+				call.Nr = callRead
+				if got := r.Policy.Evaluate(&call); got != bpf.RetAllow {
+					t.Errorf("read: the profile says %v", got)
+				}
+			}
+		})
 	}
 }
 

@@ -23,13 +23,13 @@ type draft struct {
 	// clashes are calls of which libseccomp refuses some rules.
 	clashes [arch.CallCount]bool
 	profile *spec.Profile
-	found   []Loss
 	// reading is what the profile means.
 	reading *verify.Function
-	differs verify.Set // where that is not what the filter does
-	milder  verify.Set // of these, where the profile's action is a milder one
-	more    verify.Set // of these, where it lets a call be made that the filter does not
-	less    verify.Set // where it does not let a call be made that the filter does
+	// differences are where that is not what the filter does, milder says that
+	// the profile's action is a milder one somewhere, and more that it lets a
+	// call be made that the filter does not.
+	differences  []difference
+	milder, more bool
 }
 
 // caution is how much of a call's verdict is given up.
@@ -108,6 +108,9 @@ func (d *decompiler) certain(p place) bool {
 	return certain
 }
 
+// at returns what a call gets.
+func (d *decompiler) at(p place) *verify.Choice { return d.filter.At(p.arch.Audit, p.nr) }
+
 // soften raises the caution of calls of which the draft says something else,
 // and reports whether there are any for which that makes a difference.
 func (o *draft) soften() bool {
@@ -115,8 +118,10 @@ func (o *draft) soften() bool {
 	for c := range o.calls {
 		differs, milder := false, false
 		for _, p := range o.calls[c] {
-			differs = differs || !o.differs.On(p.arch.Audit, p.nr).Empty()
-			milder = milder || !o.milder.On(p.arch.Audit, p.nr).Empty()
+			if d := o.difference(p); d != nil {
+				differs = differs || !d.differs.On(p.arch.Audit, p.nr).Empty()
+				milder = milder || !d.milder.On(p.arch.Audit, p.nr).Empty()
+			}
 		}
 		now := o.caution[c]
 		switch {
@@ -138,11 +143,16 @@ func (o *draft) soften() bool {
 // better reports whether o is to be preferred.
 func (o *draft) better(than *draft) bool {
 	score := func(d *draft) [5]int {
-		return [5]int{boolean(!d.more.Empty()), d.count(d.less), d.count(d.differs), boolean(!d.milder.Empty()), len(d.profile.Syscalls)}
+		all := d.count(func(c *comparison) verify.Set { return c.differs })
+		return [5]int{boolean(d.more), d.less(), all, boolean(d.milder), len(d.profile.Syscalls)}
 	}
 	a, b := score(o), score(than)
 	return slices.Compare(a[:], b[:]) < 0
 }
+
+// less counts the calls that the profile does not let be made and the filter
+// does.
+func (o *draft) less() int { return o.count(func(c *comparison) verify.Set { return c.less }) }
 
 func boolean(b bool) int {
 	if b {
@@ -151,15 +161,18 @@ func boolean(b bool) int {
 	return 0
 }
 
-// count counts the calls that are in a set.
-func (o *draft) count(set verify.Set) int {
-	if set.Empty() {
+// count counts the calls in a part of the differences; those without a name are
+// one.
+func (o *draft) count(of func(*comparison) verify.Set) int {
+	if !slices.ContainsFunc(o.differences, func(d difference) bool { return !of(d.comparison).Empty() }) {
 		return 0
 	}
 	n := 1
 	for c := range o.calls {
 		for _, p := range o.calls[c] {
-			n += boolean(!set.On(p.arch.Audit, p.nr).Empty())
+			if d := o.difference(p); d != nil {
+				n += boolean(!of(d.comparison).On(p.arch.Audit, p.nr).Empty())
+			}
 		}
 	}
 	return n
@@ -191,7 +204,7 @@ func (o *draft) verdicts(c arch.Call) []outcome {
 	choice := o.choice(places[0], c)
 	if o.caution[c] == jointly {
 		for _, p := range places[1:] {
-			choice = stack(choice, o.choice(p, c))
+			choice = o.stack(choice, o.choice(p, c))
 		}
 	}
 	if o.caution[c] < strictly {
@@ -199,10 +212,10 @@ func (o *draft) verdicts(c arch.Call) []outcome {
 			return list
 		}
 	}
+	ret := choice.Parts[0].Return
 	for _, p := range places[1:] {
-		choice = stack(choice, o.choice(p, c))
+		ret = verify.Stricter(o.choice(p, c).Parts[0].Return, ret)
 	}
-	ret := choice[0].Return
 	if ret == o.fallback && o.companion(c) {
 		// A rule with the default action is dropped, and would not win over
 		// those of the calls behind this one.
@@ -225,9 +238,9 @@ func (o *draft) companion(c arch.Call) bool {
 // cover returns rules for a choice but for the default action; false where that
 // takes too many. Their calls do not overlap unless their verdicts are the same,
 // so that it does not matter how libseccomp orders them.
-func (o *draft) cover(choice verify.Choice, width uint8) ([]outcome, bool) {
+func (o *draft) cover(choice *verify.Choice, width uint8) ([]outcome, bool) {
 	var list []outcome
-	for _, p := range choice {
+	for _, p := range choice.Parts {
 		if p.Return == o.fallback {
 			continue
 		}
@@ -247,11 +260,18 @@ func (d *decompiler) terms(set verify.Set, width uint8) ([]term, bool) {
 	key := question{set, width}
 	a, known := d.covers[key]
 	if !known {
-		a.terms, a.ok = cover(d.space, set, width)
+		fits := d.space.Within(stepsOfCover, func() { a.terms, a.ok = cover(d.space, set, width) })
+		a.ok = a.ok && fits
 		d.covers[key] = a
 	}
 	return a.terms, a.ok
 }
+
+// Steps on diagrams, enough for filters that are in use many times over.
+const (
+	stepsOfCover = 1 << 19
+	stepsOfWords = 1 << 17 // for putting a choice into words, or comparing two
+)
 
 // question and answer are those of cover.
 type question struct {
@@ -264,56 +284,57 @@ type answer struct {
 	ok    bool
 }
 
+// wording is a choice to be put into words, of write(2) or another call.
+type wording struct {
+	choice *verify.Choice
+	write  bool
+}
+
 // choice returns what a call gets in words that a profile has: by arguments
 // alone, the strictest first. Of verdicts that depend on the instruction pointer
 // the strictest counts.
-func (o *draft) choice(p place, c arch.Call) verify.Choice {
-	if known, there := o.wordeds[p]; there {
-		return known
-	}
-	var choice verify.Choice
-	for _, part := range o.at(p) {
-		ret, _ := sayable(part.Return)
-		if ret == bpf.RetUserNotif && (o.ListenerPath == "" || c.Name() == "write") {
-			ret = o.enosys // what the kernel does without a listener
+func (o *draft) choice(p place, c arch.Call) *verify.Choice {
+	key := wording{o.at(p), c.Name() == "write"}
+	choice := o.wordeds[key]
+	if choice == nil {
+		var parts []verify.Part
+		enough := o.space.Within(stepsOfWords, func() {
+			for _, part := range key.choice.Parts {
+				parts = append(parts, verify.Part{Return: o.word(part.Return, key.write), Calls: part.Calls.AnyPointer()})
+			}
+		})
+		if !enough {
+			parts = []verify.Part{{Return: o.word(key.choice.Parts[0].Return, key.write), Calls: o.space.All()}}
 		}
-		choice = append(choice, verify.Part{Return: ret, Calls: part.Calls.AnyPointer()})
+		choice = o.space.Settle(o.space.All(), parts, o.space.None(), false)
+		o.wordeds[key] = choice
 	}
-	choice = settle(choice, o.space)
-	o.wordeds[p] = choice
 	return choice
 }
 
-// settle makes a choice of parts that may overlap: the strictest counts.
-func settle(parts verify.Choice, space *verify.Space) verify.Choice {
-	slices.SortStableFunc(parts, func(a, b verify.Part) int {
-		return cmp.Or(cmp.Compare(int32(a.Return.Action()), int32(b.Return.Action())), cmp.Compare(a.Return, b.Return))
-	})
-	var settled verify.Choice
-	left := space.All()
-	for _, p := range parts {
-		calls := p.Calls.And(left)
-		left = left.Minus(calls)
-		if n := len(settled); n > 0 && settled[n-1].Return == p.Return {
-			settled[n-1].Calls = settled[n-1].Calls.Or(calls)
-		} else if !calls.Empty() {
-			settled = append(settled, verify.Part{Return: p.Return, Calls: calls})
-		}
+// word returns what a profile can say in place of r.
+func (d *decompiler) word(r bpf.Return, write bool) bpf.Return {
+	if r, _ = sayable(r); r == bpf.RetUserNotif && (d.ListenerPath == "" || write) {
+		return d.enosys // what the kernel does without a listener
 	}
-	return settled
+	return r
 }
 
-// stack returns the stricter of two choices.
-func stack(a, b verify.Choice) verify.Choice {
-	var both verify.Choice
-	for _, p := range a {
-		for _, q := range b {
-			if calls := p.Calls.And(q.Calls); !calls.Empty() {
-				both = append(both, verify.Part{Return: verify.Stricter(p.Return, q.Return), Calls: calls})
+// stack returns the stricter of two choices, for each call.
+func (d *decompiler) stack(a, b *verify.Choice) *verify.Choice {
+	var parts []verify.Part
+	if !d.space.Within(stepsOfWords, func() {
+		for _, p := range a.Parts {
+			for _, q := range b.Parts {
+				if calls := p.Calls.And(q.Calls); !calls.Empty() {
+					parts = append(parts, verify.Part{Return: verify.Stricter(p.Return, q.Return), Calls: calls})
+				}
 			}
 		}
+	}) {
+		parts = []verify.Part{{Return: verify.Stricter(a.Parts[0].Return, b.Parts[0].Return), Calls: d.space.All()}}
 	}
-	return settle(both, a[0].Calls.Space())
+	return d.space.Settle(d.space.All(), parts, d.space.None(), false)
 }
 
 // write puts the rules of all calls together: one for each verdict and
@@ -440,25 +461,6 @@ func (o *draft) read() error {
 	if o.reading, err = o.space.Function(verify.OfPolicy(policy)); err != nil {
 		return err
 	}
-	o.differs = o.filter.Difference(o.reading)
-	o.milder, o.more, o.less = o.space.None(), o.space.None(), o.space.None()
-	for _, p := range o.filter.Returns() {
-		for _, q := range o.reading.Returns() {
-			if rank(p.Return) > rank(q.Return) {
-				o.less = o.less.Or(p.Calls.And(q.Calls))
-			}
-			if int32(p.Return.Action()) < int32(q.Return.Action()) {
-				both := p.Calls.And(q.Calls)
-				o.milder = o.milder.Or(both)
-				if rank(p.Return) < rank(q.Return) {
-					o.more = o.more.Or(both)
-				}
-			}
-		}
-	}
-	// No call has the number -1: tracers write it to skip one. Libseccomp takes
-	// it for one of x86_64's.
-	x86_64, _ := arch.ByName("x86_64")
-	o.more = o.more.Minus(o.space.Token(x86_64.Audit).And(o.space.Between(^uint32(0), ^uint32(0))))
-	return o.space.Err()
+	o.compare()
+	return nil
 }

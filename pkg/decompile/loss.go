@@ -5,6 +5,7 @@ import (
 
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
+	"seccomp-hook/pkg/spec"
 	"seccomp-hook/pkg/verify"
 )
 
@@ -24,6 +25,9 @@ type Loss struct {
 	Reason string
 	// Pointer says that it is for the instruction pointer.
 	Pointer bool
+	// Undecided says that no call was found that shows a difference, and no proof
+	// that there is none. Filter and Profile are the same then.
+	Undecided bool
 }
 
 // Minor reports whether the loss is about numbers of which no kernel makes
@@ -37,66 +41,119 @@ func (l Loss) Minor() bool {
 // architecture: a filter can tell every second of 2^32 apart.
 const mostRuns = 16
 
-// losses lists where the draft is not the filter, call by call.
-func (o *draft) losses() []Loss {
+// losses lists where the draft is not the filter, call by call. policy is what
+// the draft means.
+func (o *draft) losses(policy *spec.Policy) ([]Loss, error) {
+	w := &witnesses{draft: o, policy: policy, left: mostSamples}
 	var list []Loss
-	elsewhere := o.differs
 	var done []uint32
 	for _, a := range o.decompiler.archs {
 		if slices.Contains(done, a.Audit) {
 			continue
 		}
 		done = append(done, a.Audit)
-		token := o.space.Token(a.Audit)
-		here := o.differs.And(token)
-		elsewhere = elsewhere.Minus(token)
-		var numbers []uint32
-		for c := range o.calls {
-			for _, p := range o.calls[c] {
-				if p.arch.Audit == a.Audit && slices.Contains(o.archs, p.arch) && !here.On(a.Audit, p.nr).Empty() {
-					numbers = append(numbers, p.nr)
+		var runs []run
+		for i := range o.differences {
+			if d := &o.differences[i]; !d.elsewhere && d.token == a.Audit {
+				named, unnamed := o.divide(d)
+				for _, nr := range named {
+					list = append(list, w.loss(d, span{nr, nr}, true))
+				}
+				for _, u := range unnamed {
+					runs = join(runs, u)
 				}
 			}
 		}
-		slices.Sort(numbers)
-		for _, nr := range numbers {
-			calls := here.And(o.space.Between(nr, nr))
-			list = append(list, o.loss(a.Audit, nr, nr, calls, true))
-			here = here.Minus(calls)
+		for _, r := range runs {
+			list = append(list, w.loss(r.difference, r.span, false))
 		}
-		runs, complete := here.Runs(mostRuns)
-		for i, r := range runs {
-			calls := here.And(o.space.Between(r.First, r.Last))
-			if i == len(runs)-1 && !complete {
-				r.Last = here.Highest()
+	}
+	for i := range o.differences {
+		if d := &o.differences[i]; d.elsewhere || !slices.Contains(done, d.token) {
+			loss := w.loss(d, span{d.first, d.last}, false)
+			loss.First, loss.Last = 0, ^uint32(0)
+			loss.Token, loss.Others = loss.Call.Arch, true
+			loss.Reason = "every profile kills the threads of architectures that it does not list"
+			list = append(list, loss)
+			break
+		}
+	}
+	return w.decided(list)
+}
+
+// run is a run of numbers of which the same calls differ.
+type run struct {
+	span
+	*difference
+}
+
+// join adds a run to those of the same architecture, as one with the last if
+// they are the same, or if there are too many.
+func join(runs []run, next run) []run {
+	if n := len(runs); n > 0 {
+		last := &runs[n-1]
+		if n == mostRuns || last.span.last+1 == next.span.first && last.differs == next.differs && last.doubt == next.doubt {
+			last.span.last = next.span.last
+			return runs
+		}
+	}
+	return append(runs, next)
+}
+
+// divide returns the numbers of a difference: those of calls that have a name,
+// and runs of the others.
+func (o *draft) divide(d *difference) (named []uint32, unnamed []run) {
+	var names []uint32
+	for _, a := range o.archs {
+		for nr := range a.Calls() {
+			if a.Audit == d.token && d.first <= nr && nr <= d.last {
+				names = append(names, nr)
 			}
-			list = append(list, o.loss(a.Audit, r.First, r.Last, calls, false))
 		}
 	}
-	if !elsewhere.Empty() {
-		loss := o.loss(0, 0, ^uint32(0), elsewhere, false)
-		loss.Token, loss.Others = loss.Call.Arch, true
-		loss.Reason = "every profile kills the threads of architectures that it does not list"
-		list = append(list, loss)
+	slices.Sort(names)
+	between := func(first, last uint32) {
+		if !d.differs.Numbered() {
+			unnamed = append(unnamed, run{span{first, last}, d})
+			return
+		}
+		list, _ := d.differs.And(o.space.Between(first, last)).Runs(mostRuns)
+		for _, r := range list {
+			unnamed = append(unnamed, run{span{r.First, r.Last}, d})
+		}
 	}
-	return list
+	next := uint64(d.first)
+	for _, nr := range names {
+		if uint64(nr) > next {
+			between(uint32(next), nr-1)
+		}
+		next = uint64(nr) + 1
+		if !d.differs.On(d.token, nr).Empty() {
+			named = append(named, nr)
+		}
+	}
+	if next <= uint64(d.last) {
+		between(uint32(next), d.last)
+	}
+	return named, unnamed
 }
 
 // loss describes the calls of one run.
-func (o *draft) loss(token, first, last uint32, calls verify.Set, named bool) Loss {
-	l := Loss{Token: token, First: first, Last: last, Call: calls.Call()}
-	find := func(f *verify.Function) bpf.Return {
-		for _, p := range f.Returns() {
-			if p.Calls.Contains(&l.Call) {
-				return p.Return
-			}
-		}
-		return bpf.RetKillProcess // not reached: the parts are all calls
-	}
-	l.Filter, l.Profile = find(o.filter), find(o.reading)
-	_, unsayable := sayable(l.Filter)
+func (w *witnesses) loss(d *difference, s span, named bool) Loss {
+	o := w.draft
+	token, first := d.token, s.first
+	l := Loss{Token: token, First: first, Last: s.last}
+	var shown bool
+	l.Call, shown = w.find(d, s)
+	l.Undecided = !shown
+	l.Filter, l.Profile = w.results(&l.Call)
 	choice := o.filter.At(l.Call.Arch, l.Call.Nr)
-	l.Pointer = slices.ContainsFunc(choice, func(p verify.Part) bool { return p.Calls.AnyPointer() != p.Calls })
+	if l.Undecided || choice.Doubt.Contains(&l.Call) {
+		l.Reason = "it compares arguments with each other, or computes with them, in a way that no rules say"
+		return l
+	}
+	_, unsayable := sayable(l.Filter)
+	l.Pointer = slices.ContainsFunc(choice.Parts, func(p verify.Part) bool { return p.Calls.AnyPointer() != p.Calls })
 	switch {
 	case l.Pointer:
 		l.Reason = "it depends on the instruction pointer"

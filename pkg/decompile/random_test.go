@@ -1,9 +1,9 @@
 package decompile_test
 
 import (
-	"errors"
 	"flag"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"seccomp-hook/pkg/arch"
@@ -48,6 +48,13 @@ func executes(r bpf.Return) int {
 	return 0
 }
 
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // agrees holds the profile of a result to what the filter returns for a call:
 // the same, unless a loss speaks of the call, and never more.
 func agrees(t *testing.T, r *decompile.Result, call *bpf.Data, want bpf.Return) {
@@ -84,9 +91,6 @@ func TestRandomProfiles(t *testing.T) {
 		got, err := decompile.Profile(verify.OfPolicy(policy), decompile.Options{
 			Native: archs[0], Flags: spec.Flags{Unset: true}, ListenerPath: "/run/agent.sock", Name: "random",
 		})
-		if errors.Is(err, verify.ErrBudget) {
-			continue
-		}
 		if err != nil {
 			t.Fatalf("profile %d: %v", i, err)
 		}
@@ -119,16 +123,13 @@ func TestRandomPrograms(t *testing.T) {
 		got, err := decompile.Profile(verify.OfProgram(p, bpf.Little), decompile.Options{
 			Native: native(t), Flags: spec.Flags{Unset: true}, ListenerPath: "/run/agent.sock", Name: "random",
 		})
-		if errors.Is(err, verify.ErrBudget) {
-			given++
-			continue
-		}
 		if err != nil {
 			t.Fatalf("program %d: %v\n%v", i, err, p)
 		}
 		if len(got.Losses) == 0 {
 			equal++
 		}
+		given += boolean(slices.ContainsFunc(got.Losses, func(l decompile.Loss) bool { return l.Undecided }))
 		s := bpftest.NewSampler(bpf.Little, p)
 		for range 200 {
 			call := s.Call(r)
@@ -140,7 +141,7 @@ func TestRandomPrograms(t *testing.T) {
 			agrees(t, got, &call, want)
 		}
 		for _, l := range got.Losses {
-			if l.Filter == l.Profile {
+			if (l.Filter == l.Profile) != l.Undecided {
 				t.Fatalf("program %d: %+v is no loss", i, l)
 			}
 			words := l.Call.Words(bpf.Little)
@@ -149,8 +150,8 @@ func TestRandomPrograms(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("of %d programs %d are profiles, %d took too much", total, equal, given)
-	if given*4 > total {
-		t.Errorf("%d of %d took too much", given, total)
+	t.Logf("%d of %d programs are profiles, %d have undecided calls", equal, total, given)
+	if given*50 > total {
+		t.Errorf("%d of %d have undecided calls", given, total)
 	}
 }

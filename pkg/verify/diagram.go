@@ -41,6 +41,7 @@ type forest struct {
 	budget    Budget
 	steps     int
 	exhausted bool
+	trials    int // under way, see within
 }
 
 // choice is a remembered result: choose(f, g, h) is result. The zero value
@@ -119,6 +120,18 @@ func (d *forest) node(level uint32, low, high ref) ref {
 // grow doubles the tables.
 func (d *forest) grow() {
 	d.unique = resize(d.unique[:0], 2*len(d.unique))
+	d.rehash()
+	if n := len(d.memo); n < largestMemo {
+		d.memo = resize(d.memo, 2*n)
+		clear(d.memo[n:])
+		for _, c := range d.memo[:n] { // half of them belong elsewhere now
+			d.memo[d.slot(c.f, c.g, c.h)] = c
+		}
+	}
+}
+
+// rehash fills unique with all nodes.
+func (d *forest) rehash() {
 	clear(d.unique)
 	mask := uint32(len(d.unique) - 1)
 	for r := 2; r < len(d.nodes); r++ {
@@ -128,13 +141,6 @@ func (d *forest) grow() {
 			at = (at + 1) & mask
 		}
 		d.unique[at] = ref(r)
-	}
-	if n := len(d.memo); n < largestMemo {
-		d.memo = resize(d.memo, 2*n)
-		clear(d.memo[n:])
-		for _, c := range d.memo[:n] { // half of them belong elsewhere now
-			d.memo[d.slot(c.f, c.g, c.h)] = c
-		}
 	}
 }
 
@@ -231,4 +237,23 @@ func (d *forest) member(r ref, set func(level uint32)) {
 			r = n.high
 		}
 	}
+}
+
+// within does some work within a budget of its own, and reports whether that
+// was enough. If not, what the work returned is not to be used, and the forest
+// is as it was before.
+func (d *forest) within(budget Budget, work func()) bool {
+	outer, mark := d.budget, len(d.nodes)
+	d.budget = Budget{min(outer.Nodes, mark+budget.Nodes), min(outer.Steps, d.steps+budget.Steps)}
+	d.trials++
+	work()
+	d.trials--
+	failed := d.exhausted
+	d.budget, d.exhausted = outer, false
+	if failed && len(d.nodes) > mark {
+		d.nodes = d.nodes[:mark]
+		clear(d.memo) // it knows of nodes that are no more
+		d.rehash()
+	}
+	return !failed
 }

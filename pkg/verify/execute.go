@@ -12,25 +12,10 @@ import "seccomp-hook/pkg/bpf"
 // choice between them. So the number of paths, which may grow exponentially,
 // has no part in the effort.
 func (d *forest) execute(prog bpf.Program, o *order, e bpf.Endian) *outcomes {
-	x := executor{
-		forest: d, order: o, endian: e,
-		prog:    prog,
-		live:    liveness(prog),
-		arrived: make([]state, len(prog)),
-		result:  newOutcomes(d),
-	}
+	x := newExecutor(d, prog, o, e)
 	// The kernel starts a program with A and X set to 0 (bpf_convert_filter).
 	zero := known(0)
-	x.arrived[0] = state{calls: all, a: zero, x: zero}
-	for i := range prog {
-		if x.arrived[i].calls == none {
-			continue
-		}
-		for s := &x.arrived[i]; s != nil && !d.exhausted; s = s.next {
-			x.step(i, *s)
-		}
-		x.arrived[i] = state{} // for the garbage collector
-	}
+	x.run(0, state{calls: all, a: zero, x: zero})
 	return x.result
 }
 
@@ -42,7 +27,140 @@ type executor struct {
 	live    []registers
 	arrived []state // before each instruction
 	loaded  [words]*value
+	tests   map[comparison]verdict3
+	numbers map[uint32]*value
 	result  *outcomes
+
+	start    ref // the calls that the run is about
+	furthest int // the last instruction that calls come to
+	// tolerant says what is done where something takes too much: in place of
+	// giving up all calls go both ways, or a register holds something unknown.
+	// The parts of the result can overlap then; each call is at least in that of
+	// what it gets.
+	tolerant bool
+	anything ref // the calls that may get any value, as an unknown one is returned
+	read     [words]bool
+}
+
+func newExecutor(d *forest, prog bpf.Program, o *order, e bpf.Endian) *executor {
+	return &executor{
+		forest: d, order: o, endian: e,
+		prog:    prog,
+		live:    liveness(prog),
+		arrived: make([]state, len(prog)),
+		tests:   make(map[comparison]verdict3),
+		numbers: make(map[uint32]*value),
+		result:  newOutcomes(d),
+	}
+}
+
+// run executes the program from instruction from on, where it has come to state
+// s, and leaves what it returns in result.
+func (e *executor) run(from int, s state) {
+	e.start, e.furthest = s.calls, from
+	e.arrived[from] = s
+	for i := from; i <= e.furthest; i++ {
+		if e.arrived[i].calls == none {
+			continue
+		}
+		for s := &e.arrived[i]; s != nil && !e.exhausted; s = s.next {
+			e.step(i, *s)
+		}
+		e.arrived[i] = state{} // for the garbage collector
+	}
+}
+
+// comparison is a jump's question about two values, and verdict3 its answer:
+// the calls for which it holds, if that is known.
+type comparison struct {
+	op   uint16
+	a, b *value
+}
+
+type verdict3 struct {
+	holds ref
+	known bool
+}
+
+// Of a tolerant executor each operation has this budget.
+var perOperation = Budget{Nodes: 1 << 13, Steps: 1 << 14}
+
+// try does some work on diagrams, and reports whether its results can be used.
+// Only a tolerant executor goes on where they cannot.
+func (e *executor) try(work func()) bool {
+	if !e.tolerant {
+		work()
+		return true
+	}
+	return e.within(perOperation, work)
+}
+
+// number returns the value k, the same one every time.
+func (e *executor) number(k uint32) *value {
+	v := e.numbers[k]
+	if v == nil {
+		v = known(k)
+		e.numbers[k] = v
+	}
+	return v
+}
+
+// ask returns the answer to a jump's question.
+func (e *executor) ask(op uint16, a, b *value) verdict3 {
+	key := comparison{op, a, b}
+	v, asked := e.tests[key]
+	if !asked {
+		if v.known = !a.unknown && !b.unknown; v.known {
+			v.known = e.try(func() { v.holds = e.test(op, a, b) })
+		}
+		e.tests[key] = v
+	}
+	return v
+}
+
+// divide returns those of calls to which the answer is yes, and the others.
+func (e *executor) divide(calls ref, v verdict3) (yes, no ref) {
+	switch {
+	case v.known && v.holds == all:
+		return calls, none
+	case v.known && v.holds == none:
+		return none, calls
+	case v.known && e.try(func() { yes, no = e.and(calls, v.holds), e.without(calls, v.holds) }):
+		return yes, no
+	}
+	return calls, calls
+}
+
+// either returns the calls of both sets.
+func (e *executor) either(a, b ref) (both ref) {
+	if !e.try(func() { both = e.or(a, b) }) {
+		return e.start
+	}
+	return both
+}
+
+// end lets calls return v.
+func (e *executor) end(calls ref, v *value) {
+	if !e.tolerant {
+		e.result.add(calls, e.bits(v))
+		return
+	}
+	if k, constant := v.number(); constant {
+		if at, there := e.result.constant[k]; there {
+			e.result.parts[at].calls = e.either(e.result.parts[at].calls, calls)
+		} else {
+			e.result.add(calls, &e.number(k).vector)
+		}
+		return
+	}
+	each := newOutcomes(e.forest)
+	if v.unknown || !e.try(func() { e.enumerate(calls, e.bits(v), 0, 0, each) }) {
+		e.anything = e.either(e.anything, calls)
+		return
+	}
+	for k, at := range each.constant {
+		e.end(each.parts[at].calls, e.number(k))
+	}
 }
 
 // state is what is known at one instruction: the calls that reach it, and the
@@ -64,14 +182,14 @@ const mostStates = 2
 func (e *executor) step(i int, s state) {
 	in, operand := e.prog[i], s.x
 	if in.Code&bpf.X == 0 {
-		operand = known(in.K)
+		operand = e.number(in.K)
 	}
 	switch in.Code & bpf.ClassMask {
 	case bpf.RET:
 		if in.Code == bpf.RET|bpf.A {
 			operand = s.a
 		}
-		e.result.add(s.calls, e.bits(operand))
+		e.end(s.calls, operand)
 		return
 	case bpf.JMP:
 		if in.Code == bpf.JMP|bpf.JA {
@@ -82,9 +200,8 @@ func (e *executor) step(i int, s state) {
 			e.arrive(i+1+int(in.Jt), s)
 			return
 		}
-		holds := e.test(in.Code&bpf.OpMask, s.a, operand)
 		taken, not := s, s
-		taken.calls, not.calls = e.and(s.calls, holds), e.without(s.calls, holds)
+		taken.calls, not.calls = e.divide(s.calls, e.ask(in.Code&bpf.OpMask, s.a, operand))
 		e.arrive(i+1+int(in.Jt), taken)
 		e.arrive(i+1+int(in.Jf), not)
 		return
@@ -105,18 +222,29 @@ func (e *executor) step(i int, s state) {
 	case bpf.ALU:
 		if in.Code == bpf.ALU|bpf.DIV|bpf.X {
 			// Division by a zero X ends the program with 0 (bpf_convert_filter).
-			zero := known(0)
-			byZero := e.test(bpf.JEQ, operand, zero)
-			e.result.add(e.and(s.calls, byZero), &zero.vector)
-			if s.calls = e.without(s.calls, byZero); s.calls == none {
+			zero := e.number(0)
+			byZero, rest := e.divide(s.calls, e.ask(bpf.JEQ, operand, zero))
+			e.end(byZero, zero)
+			if s.calls = rest; rest == none {
 				return
 			}
 		}
 		if e.live[i+1]&liveA != 0 {
-			s.a = e.alu(in.Code&bpf.OpMask, s.a, operand)
+			s.a = e.compute(in.Code&bpf.OpMask, s.a, operand)
 		}
 	}
 	e.arrive(i+1, s)
+}
+
+// compute returns "a op b".
+func (e *executor) compute(op uint16, a, b *value) (v *value) {
+	if a.unknown || b.unknown || !e.try(func() { v = e.alu(op, a, b) }) {
+		return unknown
+	}
+	if k, constant := v.number(); constant && v.divisor == 0 {
+		return e.number(k)
+	}
+	return v
 }
 
 // load returns what LD and LDX load.
@@ -124,6 +252,7 @@ func (e *executor) load(in bpf.Instruction, s state) *value {
 	switch in.Code & bpf.ModeMask {
 	case bpf.ABS:
 		w := wordAt(in.K, e.endian)
+		e.read[w] = true
 		if e.loaded[w] == nil {
 			e.loaded[w] = &value{vector: e.word(e.order, w)}
 		}
@@ -131,9 +260,9 @@ func (e *executor) load(in bpf.Instruction, s state) *value {
 	case bpf.MEM:
 		return s.m[in.K]
 	case bpf.LEN:
-		return known(bpf.SizeOf)
+		return e.number(bpf.SizeOf)
 	default:
-		return known(in.K)
+		return e.number(in.K)
 	}
 }
 
@@ -153,6 +282,7 @@ func (e *executor) arrive(i int, s state) {
 		return
 	}
 	s, s.next = s.keep(e.live[i]), nil
+	e.furthest = max(e.furthest, i)
 	there := &e.arrived[i]
 	if there.calls == none {
 		*there = s
@@ -160,7 +290,7 @@ func (e *executor) arrive(i int, s state) {
 	}
 	for n := 1; ; n++ {
 		if there.same(&s) {
-			there.calls = e.or(there.calls, s.calls)
+			there.calls = e.either(there.calls, s.calls)
 			return
 		}
 		if n == mostStates {
@@ -180,9 +310,15 @@ func (e *executor) arrive(i int, s state) {
 // paths, so which value a register has is decided by the calls of s.
 func (e *executor) unite(there, s *state) {
 	choose := func(a **value, b *value) {
-		if *a != b && **a != *b {
-			*a = &value{vector: e.pick(s.calls, e.bits(b), e.bits(*a))}
+		if *a == b || **a == *b {
+			return
 		}
+		var picked vector
+		if (*a).unknown || b.unknown || !e.try(func() { picked = e.pick(s.calls, e.bits(b), e.bits(*a)) }) {
+			*a = unknown
+			return
+		}
+		*a = &value{vector: picked}
 	}
 	if s.a != nil {
 		choose(&there.a, s.a)
@@ -199,7 +335,7 @@ func (e *executor) unite(there, s *state) {
 		}
 		there.m = &m
 	}
-	there.calls = e.or(there.calls, s.calls)
+	there.calls = e.either(there.calls, s.calls)
 }
 
 // same says whether the registers of s and t, both at the same instruction,

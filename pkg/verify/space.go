@@ -1,10 +1,7 @@
 package verify
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
-	"slices"
 
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/spec"
@@ -16,11 +13,23 @@ import (
 // first to the last, instruction pointer.
 //
 // Once the budget is used up its operations return the empty set; whoever draws
-// a conclusion asks Err first.
-type Space struct{ d *forest }
+// a conclusion asks Err first, or works in Within.
+type Space struct {
+	d       *forest
+	choices map[string]*Choice
+	// What was asked before.
+	verdicts   map[string]*Choice
+	conditions map[spec.Condition]Set
+}
 
 // ErrBudget says that the budget of a Space was not enough.
 var ErrBudget = errors.New("verify: too complicated: the budget is used up")
+
+// Within does some work on sets in at most so many steps, and reports whether
+// these were enough. If not, the sets that the work made are not to be used.
+func (s *Space) Within(steps int, work func()) bool {
+	return s.d.within(Budget{Nodes: steps, Steps: steps}, work)
+}
 
 // NewSpace returns an empty Space. A zero field of the budget is the default.
 func NewSpace(budget Budget) *Space {
@@ -30,7 +39,7 @@ func NewSpace(budget Budget) *Space {
 	if budget.Steps <= 0 {
 		budget.Steps = DefaultBudget.Steps
 	}
-	s := &Space{d: new(forest)}
+	s := &Space{d: new(forest), choices: make(map[string]*Choice), verdicts: make(map[string]*Choice), conditions: make(map[spec.Condition]Set)}
 	s.d.reset(budget)
 	return s
 }
@@ -42,6 +51,16 @@ func (s *Space) Err() error {
 	}
 	return nil
 }
+
+// reserve does some small work on sets, for which there is always enough left.
+func (s *Space) reserve(work func()) {
+	outer := s.d.budget
+	s.d.budget = Budget{len(s.d.nodes) + reserved, s.d.steps + reserved}
+	work()
+	s.d.budget = outer
+}
+
+const reserved = 1 << 14
 
 // Set is a set of calls in a Space. Two sets of one Space are equal exactly if
 // they are ==.
@@ -58,8 +77,15 @@ func (s *Space) None() Set { return Set{s, none} }
 
 // Condition returns the calls for which c holds.
 func (s *Space) Condition(c spec.Condition) Set {
-	r := reader{forest: s.d, order: wordwise}
-	return Set{s, r.condition(c)}
+	set, known := s.conditions[c]
+	if !known {
+		r := reader{forest: s.d, order: wordwise}
+		s.reserve(func() { set = Set{s, r.condition(c)} })
+		if s.d.trials == 0 { // else its nodes may go again
+			s.conditions[c] = set
+		}
+	}
+	return set
 }
 
 // And returns the calls in both sets.
@@ -118,67 +144,14 @@ func (a Set) Call() bpf.Data {
 	return callOf(&w)
 }
 
-// Function is what a filter returns for which calls. The sets of its parts do
-// not overlap, and are all calls together.
-type Function struct{ parts []Part }
-
-// Part is a return value and the calls that get it.
-type Part struct {
-	Return bpf.Return
-	Calls  Set
-}
-
-// Function returns what f does. The error says that f is not valid, or is
-// ErrBudget.
-func (s *Space) Function(f Filter) (*Function, error) {
-	if err := f.check(); err != nil {
-		return nil, fmt.Errorf("verify: %w", err)
-	}
-	o := s.d.settle(f.outcomes(s.d, wordwise))
-	if err := s.Err(); err != nil {
-		return nil, err
-	}
-	function := new(Function)
-	for i := range o.parts {
-		k, _ := o.parts[i].value.number()
-		function.parts = append(function.parts, Part{bpf.Return(k), Set{s, o.parts[i].calls}})
-	}
-	return function, nil
-}
-
-// Choice is what the calls of one number on one architecture get. The sets are
-// about arguments and the instruction pointer alone.
-type Choice []Part
-
-// Constant returns what all of the calls get, if they get the same.
-func (c Choice) Constant() (bpf.Return, bool) {
-	if len(c) == 1 {
-		return c[0].Return, true
-	}
-	return 0, false
-}
-
-// Equal reports whether two choices of one Space are the same.
-func (c Choice) Equal(o Choice) bool { return slices.Equal(c, o) }
-
-// At returns what call number nr gets on the architecture of a token.
-func (f *Function) At(token, nr uint32) Choice {
-	var c Choice
-	for _, p := range f.parts {
-		if calls := p.Calls.On(token, nr); !calls.Empty() {
-			c = append(c, Part{p.Return, calls})
-		}
-	}
-	slices.SortFunc(c, func(a, b Part) int { return cmp.Compare(a.Return, b.Return) })
-	return c
-}
-
 // On returns the calls of a with number nr on the architecture of a token; the
 // set says no more which number and architecture it is about.
 func (a Set) On(token, nr uint32) Set { return a.at(bpf.OffNr/4, nr).at(bpf.OffArch/4, token) }
 
-// Returns is everything that is returned to some call.
-func (f *Function) Returns() []Part { return f.parts }
+// Numbered reports whether a depends on the call number.
+func (a Set) Numbered() bool {
+	return wordwise.bit[min(a.space.d.nodes[a.r].level, bottom-1)].word == bpf.OffNr/4
+}
 
 // at returns the calls of a whose word w, the first that a depends on, is v;
 // what is left does not depend on it.
@@ -194,16 +167,22 @@ func (a Set) at(w int, v uint32) Set {
 }
 
 // Token returns the calls of an architecture, by its AUDIT_ARCH_* token.
-func (s *Space) Token(token uint32) Set {
-	word, want := s.d.word(wordwise, bpf.OffArch/4), constant(token)
-	return Set{s, s.d.compare(bpf.JEQ, word[:], want[:])}
+func (s *Space) Token(token uint32) (set Set) {
+	s.reserve(func() {
+		word, want := s.d.word(wordwise, bpf.OffArch/4), constant(token)
+		set = Set{s, s.d.compare(bpf.JEQ, word[:], want[:])}
+	})
+	return set
 }
 
 // Between returns the calls whose numbers are from first to last.
-func (s *Space) Between(first, last uint32) Set {
-	word, least, most := s.d.word(wordwise, bpf.OffNr/4), constant(first), constant(last)
-	above := s.d.compare(bpf.JGE, word[:], least[:])
-	return Set{s, s.d.without(above, s.d.compare(bpf.JGT, word[:], most[:]))}
+func (s *Space) Between(first, last uint32) (set Set) {
+	s.reserve(func() {
+		word, least, most := s.d.word(wordwise, bpf.OffNr/4), constant(first), constant(last)
+		above := s.d.compare(bpf.JGE, word[:], least[:])
+		set = Set{s, s.d.without(above, s.d.compare(bpf.JGT, word[:], most[:]))}
+	})
+	return set
 }
 
 // Highest returns the highest call number in a set, which is not empty.
@@ -264,21 +243,6 @@ func (w *runs) descend(a Set, base uint32, bit int) {
 	if w.more = len(w.list) == w.limit; !w.more {
 		w.list = append(w.list, Run{base, last, a})
 	}
-}
-
-// Difference returns the calls for which two functions of one Space do not
-// return the same.
-func (f *Function) Difference(g *Function) Set {
-	s := f.parts[0].Calls.space
-	same := s.None()
-	for _, p := range f.parts {
-		for _, q := range g.parts {
-			if p.Return == q.Return {
-				same = same.Or(p.Calls.And(q.Calls))
-			}
-		}
-	}
-	return s.All().Minus(same)
 }
 
 // AnyPointer returns the calls that are in the set with some instruction

@@ -12,13 +12,20 @@ import "seccomp-hook/pkg/bpf"
 type value struct {
 	vector
 	divisor uint32
+	unknown bool // see executor.tolerant
 }
+
+// unknown is a value of which nothing is known.
+var unknown = &value{unknown: true}
 
 // known returns the value k.
 func known(k uint32) *value { return &value{vector: constant(k)} }
 
 // number returns the number that v is for every call, if it is one.
 func (v *value) number() (k uint32, ok bool) {
+	if v.unknown {
+		return 0, false
+	}
 	k, ok = v.vector.number()
 	if v.divisor != 0 {
 		k /= v.divisor
@@ -28,11 +35,12 @@ func (v *value) number() (k uint32, ok bool) {
 
 // bits carries out a division that was put off.
 func (d *forest) bits(v *value) *vector {
-	if v.divisor != 0 {
-		divisor := constant(v.divisor)
-		v.vector, v.divisor = d.div(&v.vector, &divisor), 0
+	if v.divisor == 0 {
+		return &v.vector
 	}
-	return &v.vector
+	divisor := constant(v.divisor)
+	quotient := d.div(&v.vector, &divisor)
+	return &quotient
 }
 
 // test returns the calls for which "a op b" holds, op being one of the jump
