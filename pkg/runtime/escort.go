@@ -89,16 +89,11 @@ func (w *wrapper) escorted(c *container, f *filter.Filter, r install.ExecRequest
 		return err
 	}
 	defer unix.Close(listener)
+	// It waits in the escort's socket until a process has entered the container.
+	// The escort cannot take it before: while it waits for a message, a signal
+	// that stops a thread of this process would stop it for good.
 	err = unix.Sendmsg(pair[0], []byte(answerDone), unix.UnixRights(listener), nil, unix.MSG_NOSIGNAL)
-	if err != nil {
-		return os.NewSyscallError("sendmsg", err)
-	}
-	// The escort's end of the socket closes when it has the listener: from
-	// then on nothing of this process has it.
-	if n, err := unix.Read(pair[0], answer); err != nil || n == 0 || string(answer[:n]) != answerDone {
-		return errors.New("the escort has ended")
-	}
-	return nil
+	return os.NewSyscallError("sendmsg", err)
 }
 
 // escort is the process.
@@ -132,25 +127,22 @@ func escort() int {
 }
 
 func (o *escortOrder) follow(f *filter.Filter, installable install.Filter) error {
-	var listener *os.File
+	notified := false
 	return install.FollowHere(o.Followed, install.ExecRequest{Filter: installable, Container: o.Container.Pid},
-		func(*install.Result) (err error) {
-			if _, err := unix.Write(escortSocketFD, []byte(answerDone)); err != nil {
-				return err
-			}
-			if listener, err = receiveListener(escortSocketFD); err != nil {
-				return err
-			}
-			_, err = unix.Write(escortSocketFD, []byte(answerDone))
-			return errors.Join(err, unix.Close(escortSocketFD))
+		func(*install.Result) error {
+			_, err := unix.Write(escortSocketFD, []byte(answerDone))
+			return err
 		},
 		func(pid int) error {
-			if listener == nil {
+			if notified {
 				return nil // a second process of the same exec
 			}
-			err := hook.Notify(f.Listener, listener, &o.Container, pid)
-			listener.Close()
-			listener = nil
+			notified = true
+			listener, err := receiveListener(escortSocketFD)
+			if err == nil {
+				err = hook.Notify(f.Listener, listener, &o.Container, pid)
+				listener.Close()
+			}
 			if err != nil {
 				stderr := os.NewFile(escortStderrFD, "stderr")
 				o.Report.report(stderr, fmt.Errorf("runtime: exec in container %s: %w", o.Container.ID, err))
@@ -160,11 +152,12 @@ func (o *escortOrder) follow(f *filter.Filter, installable install.Filter) error
 		})
 }
 
-// receiveListener receives a listener.
+// receiveListener receives the listener, which was sent before the runtime was
+// executed.
 func receiveListener(socket int) (*os.File, error) {
 	b := make([]byte, len(answerDone))
 	rights := make([]byte, unix.CmsgSpace(4))
-	n, m, _, _, err := unix.Recvmsg(socket, b, rights, unix.MSG_CMSG_CLOEXEC)
+	n, m, _, _, err := unix.Recvmsg(socket, b, rights, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
 	if err != nil {
 		return nil, os.NewSyscallError("recvmsg", err)
 	}

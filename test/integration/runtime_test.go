@@ -693,6 +693,27 @@ func TestRuntimeNotify(t *testing.T) {
 			t.Errorf("exec: %s", got)
 		}
 		must(t, <-e.got)
+		must(t, e.socket.Close())
+
+		// A signal that a Go runtime sends to its own threads (SIGURG) stops
+		// one that is traced, whatever its tracer waits for.
+		i := newAgent(t, socket)
+		cmd := c.command("exec", c.ID, "/bin/true")
+		must(t, cmd.Start())
+		ended := make(chan error)
+		go func() { ended <- cmd.Wait() }()
+	interrupting:
+		for {
+			select {
+			case err := <-ended:
+				must(t, err)
+				break interrupting
+			default:
+				_ = cmd.Process.Signal(unix.SIGURG)
+			}
+		}
+		must(t, <-i.got)
+
 		c.Kill("KILL")
 		must(t, <-a.got)
 		pid := c.PID()
