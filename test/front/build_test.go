@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // source is the folder of the front.
@@ -19,6 +22,19 @@ const source = "../../cmd/seccomp-runc"
 type conversation struct {
 	in  io.WriteCloser
 	out *bufio.Reader
+	pid int
+}
+
+// cpu returns the CPU time that the program has taken. Of a busy machine it says
+// what it says of an idle one.
+func (c conversation) cpu(t testing.TB) time.Duration {
+	t.Helper()
+	var used unix.Timespec
+	// The clock of a process (include/linux/posix-timers.h, CPUCLOCK_SCHED).
+	if err := unix.ClockGettime(int32(^c.pid<<3|2), &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Nano())
 }
 
 // converse builds a program of testdata with files of the front, and starts it.
@@ -65,7 +81,7 @@ func converse(t testing.TB, program string, parts []string, args ...string) conv
 			t.Errorf("%s: %v\n%s", program, err, stderr.text)
 		}
 	})
-	return conversation{in, bufio.NewReader(out)}
+	return conversation{in, bufio.NewReader(out), cmd.Process.Pid}
 }
 
 // report keeps the beginning of what is written to it: a sanitizer's report.
