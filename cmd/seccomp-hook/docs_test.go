@@ -155,7 +155,8 @@ func TestBlocksAreRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, block, _ := strings.Cut(documentation(t, "development.md"), "```go\n"); !strings.Contains(string(example), block[:strings.Index(block, "```")]) {
+	_, block, _ := strings.Cut(documentation(t, "development.md"), "```go\n")
+	if block, _, found := strings.Cut(block, "```"); !found || !strings.Contains(string(example), block) {
 		t.Error("TestDenied is not the example of docs/development.md")
 	}
 	tests := tests(t)
