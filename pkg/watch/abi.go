@@ -24,6 +24,11 @@ type abi struct {
 	// clobbering are the calls after which the registers are not those of the
 	// call any more, by name.
 	clobbering []string
+	// ending are the calls that end the task, and so never end.
+	ending []string
+	// returning are the kernel's functions for those of the clobbering calls
+	// that are not execve: they leave not even a number behind.
+	returning []string
 	// forking are the calls that end twice, in the child too.
 	forking []string
 	// isCompat is code that leaves 1 in R8 for a compat call and else 0, with

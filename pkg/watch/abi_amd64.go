@@ -15,6 +15,8 @@ var hostABI = &abi{
 	compatArgs: [6][]string{{"pt_regs", "bx"}, {"pt_regs", "cx"}, {"pt_regs", "dx"}, {"pt_regs", "si"}, {"pt_regs", "di"}, {"pt_regs", "bp"}},
 	x32:        true,
 	clobbering: []string{"execve", "execveat", "rt_sigreturn", "sigreturn"},
+	ending:     []string{"exit", "exit_group"},
+	returning:  []string{"__do_sys_rt_sigreturn", "__do_compat_sys_sigreturn", "__do_compat_sys_rt_sigreturn", x32Function},
 	forking:    []string{"clone", "clone3", "fork", "vfork"},
 	isCompat: func(l *layout) asm.Instructions {
 		const tsCompatBit = 1 // TS_COMPAT, arch/x86/include/asm/thread_info.h
@@ -28,3 +30,6 @@ var hostABI = &abi{
 
 // compatMember holds the flag that isCompat looks at.
 var compatMember = []string{"task_struct", "thread_info", "status"}
+
+// x32Function is a function that kernels with x32 have.
+const x32Function = "__do_compat_sys_x32_rt_sigreturn"

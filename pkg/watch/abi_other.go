@@ -5,3 +5,5 @@ package watch
 var hostABI *abi
 
 var compatMember []string
+
+const x32Function = ""

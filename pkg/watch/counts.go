@@ -23,7 +23,8 @@ type Count struct {
 	Call
 	// Cached, Ran, Unfiltered and Other are calls that were executed: served by
 	// the kernel's cache; allowed by the programs, which took Instructions for
-	// them; made by tasks without a filter, and by tasks with other filters.
+	// them; made by tasks without a filter, and by tasks with other filters. Where
+	// the end of calls is all that is seen, the last ones may have been refused.
 	Cached, Ran, Instructions, Unfiltered, Other uint64
 	// Refused are calls that were not executed because of other filters, or
 	// where nothing is judged.
@@ -76,6 +77,12 @@ func (c *Count) Steps() uint64 {
 	return n
 }
 
+// counter is what the kernel keeps of a call, on one CPU.
+type counter struct {
+	Cached, Ran, Instructions, Unfiltered, Other, Refused uint64
+	Verdict, Denied, Steps                                uint64
+}
+
 // Read returns the counts so far.
 func (w *Watcher) Read() (*Counts, error) {
 	counts := map[Call]*Count{}
@@ -85,30 +92,44 @@ func (w *Watcher) Read() (*Counts, error) {
 		}
 		return counts[c]
 	}
-	add := func(c Call, perCPU [][6]uint64) {
-		var sum [6]uint64
-		for _, one := range perCPU {
-			for i := range one {
-				sum[i] += one[i]
+	verdict := func(c *Count, v Verdict) {
+		for i := range c.Verdicts {
+			if is := &c.Verdicts[i]; is.Return == v.Return && is.Executed == v.Executed {
+				is.Count += v.Count
+				is.Instructions += v.Instructions
+				return
 			}
 		}
-		if sum == [6]uint64{} {
+		c.Verdicts = append(c.Verdicts, v)
+	}
+	add := func(c Call, one counter) {
+		if one == (counter{}) {
 			return
 		}
 		n := get(c)
-		n.Cached, n.Ran, n.Instructions, n.Unfiltered, n.Other, n.Refused = sum[0], sum[1], sum[2], sum[3], sum[4], sum[5]
-	}
-	for slot := range uint32(slots) {
-		var values [][6]uint64
-		if err := w.maps.counters.Lookup(slot, &values); err != nil {
-			return nil, fmt.Errorf("watch: read counters: %w", err)
+		n.Cached += one.Cached
+		n.Ran += one.Ran
+		n.Instructions += one.Instructions
+		n.Unfiltered += one.Unfiltered
+		n.Other += one.Other
+		n.Refused += one.Refused
+		if one.Denied > 0 {
+			verdict(n, Verdict{Return: bpf.Return(uint32(one.Verdict)), Count: one.Denied, Instructions: one.Steps})
 		}
-		add(w.call(slot), values)
+	}
+	var cpu uint32
+	var table [slots]counter
+	for all := w.maps.counters.Iterate(); all.Next(&cpu, &table); {
+		for slot := range table {
+			add(w.call(uint32(slot)), table[slot])
+		}
 	}
 	var strange struct{ Nr, Compat uint32 }
-	var values [][6]uint64
+	var values []counter
 	for all := w.maps.strange.Iterate(); all.Next(&strange, &values); {
-		add(Call{w.token(strange.Compat), strange.Nr}, values)
+		for _, one := range values {
+			add(Call{w.token(strange.Compat), strange.Nr}, one)
+		}
 	}
 	var key struct{ Nr, Compat, Verdict, Executed uint32 }
 	var tallies [][2]uint64
@@ -119,8 +140,7 @@ func (w *Watcher) Read() (*Counts, error) {
 			v.Count += one[0]
 			v.Instructions += one[1]
 		}
-		c := get(Call{w.token(key.Compat), key.Nr})
-		c.Verdicts = append(c.Verdicts, v)
+		verdict(get(Call{w.token(key.Compat), key.Nr}), v)
 	}
 	if err := all.Err(); err != nil {
 		return nil, fmt.Errorf("watch: read verdicts: %w", err)
@@ -194,11 +214,11 @@ func (w *Watcher) Arguments() (map[Call][][6]uint64, error) {
 		return nil, fmt.Errorf("watch: read arguments: %w", err)
 	}
 	for slot := range uint32(slots) {
-		var class uint32
-		if err := w.maps.classes.Lookup(slot, &class); err != nil {
+		var overflown uint64
+		if err := w.maps.overflown.Lookup(slot, &overflown); err != nil {
 			return nil, fmt.Errorf("watch: %w", err)
 		}
-		if class&classOverflow != 0 {
+		if overflown != 0 {
 			list[w.call(slot)] = nil
 		}
 	}

@@ -17,13 +17,18 @@ type layout struct {
 	args, compatArgs        [6]int16
 	compatFlags             int16
 
-	taskFilter, taskPID, taskTgid, taskTid int16
-	taskExitCode, taskSignal, signalLive   int16
-	pidLevel, pidNumbers, upidSize, upidNS int16
-	nsInum                                 int16
+	taskMode, taskFilter, taskPID, taskTgid, taskTid int16
+	taskExitCode, taskSignal, signalLive             int16
+	pidLevel, pidNumbers, upidSize, upidNS           int16
+	nsInum                                           int16
 	// flexible says that the verifier lets the programs go through all of
 	// pid.numbers, because the kernel declares it without a length (Linux 6.5).
 	flexible bool
+	// returning are those of abi.returning that there are; none where the one
+	// for native calls is not, which is the first.
+	returning []string
+	// x32 says that there are x32 calls.
+	x32 bool
 }
 
 func readLayout(a *abi) (*layout, error) {
@@ -41,6 +46,7 @@ func readLayout(a *abi) (*layout, error) {
 		{&l.result, a.result},
 		{&l.pointer, a.pointer},
 		{&l.compatFlags, compatMember},
+		{&l.taskMode, []string{"task_struct", "seccomp", "mode"}},
 		{&l.taskFilter, []string{"task_struct", "seccomp", "filter"}},
 		{&l.taskPID, []string{"task_struct", "thread_pid"}},
 		{&l.taskTgid, []string{"task_struct", "tgid"}},
@@ -76,6 +82,15 @@ func readLayout(a *abi) (*layout, error) {
 	for _, m := range pid.Members {
 		if array, is := btf.UnderlyingType(m.Type).(*btf.Array); is && m.Name == "numbers" {
 			l.flexible = array.Nelems == 0
+		}
+	}
+	var function *btf.Func
+	l.x32 = spec.TypeByName(x32Function, &function) == nil
+	for i, name := range a.returning {
+		if err := spec.TypeByName(name, &function); err == nil {
+			l.returning = append(l.returning, name)
+		} else if i == 0 {
+			break
 		}
 	}
 	return l, nil

@@ -20,23 +20,37 @@ const (
 	noSlot    = ^uint32(0)
 )
 
-// Members of a counter, the value of a slot, on each CPU.
+// The value of map calls: the gate, and the class of each slot. It is one page or
+// two, because a page costs a call more than the instructions that look at it.
+const (
+	callsGate    = 0
+	callsClasses = 8
+	callsSize    = callsClasses + 4*slots
+)
+
+// Members of a counter, of which each CPU has one for each slot.
 const (
 	counterCached       = 8 * iota // executed: from the kernel's cache
 	counterRan                     // executed: the program ran
 	counterInstructions            // … for this many instructions
 	counterUnfiltered              // executed: the task has no filter
-	counterOther                   // executed: the task has other filters
+	counterOther                   // executed, or with one tracepoint perhaps not: the task has other filters
 	counterRefused                 // not executed: by other filters
+	counterVerdict                 // the first verdict of a denied call, with verdictSet
+	counterDenied                  // not executed: by that verdict
+	counterSteps                   // … for this many instructions
 	counterSize
 )
+
+// verdictSet is a bit above a verdict that is there.
+const verdictSet = 1 << 32
 
 // Bits of a slot's class.
 const (
 	classCached     = 1 << iota // the kernel's cache serves it
 	classClobbering             // it leaves other registers behind
 	classForking                // it ends in the child, too
-	classOverflow               // the programs set it: more arguments than there is room for
+	classEnding                 // it ends the task, and has no end of its own
 	classArguments  = 1 << 8    // note argument 0; the next bits are for the others
 )
 
@@ -60,6 +74,7 @@ const (
 const (
 	stateIdle    = 1
 	stateEntered = 2
+	stateOther   = 3 // with one tracepoint: it has other filters
 )
 
 // eventSize is the size of an event: a denied call.
@@ -96,16 +111,55 @@ const (
 	regNumber = asm.R9
 )
 
+// way is how the executed calls are counted.
+type way uint8
+
+const (
+	// atBegin: at the tracepoint for the begin of calls, where the registers are
+	// the call's; the denied ones at the end. That is two tracepoints for each.
+	atBegin way = iota
+	// byFunctions: all of them at the end, but for sigreturn, which leaves nothing
+	// of the call behind: at the kernel's functions that do it (fentry).
+	byFunctions
+	// byTracepoint: sigreturn by the tracepoint of its own that it has, which
+	// costs other calls a look at their number, and which i386's has not.
+	byTracepoint
+)
+
+func (w way) single() bool { return w != atBegin }
+
+// returnTracepoint is sigreturn's, in the group "syscalls".
+const returnTracepoint = "sys_enter_rt_sigreturn"
+
 // builder makes the programs of a Watcher.
 type builder struct {
 	abi    *abi
 	layout *layout
 	maps   *maps
 	o      *Options
-	code   asm.Instructions
-	labels int
+	way    way
+	// exclusive says that nobody outside of the scope has the filter, and so
+	// nobody ever will: a filter is inherited, as membership is.
+	exclusive bool
+	code      asm.Instructions
+	labels    int
 	// mark is the name of the next instruction.
 	mark string
+}
+
+// ways are those that would do, the cheapest first.
+func (b *builder) ways() []way {
+	if !b.o.judges() || mayPass(b.o.Programs) {
+		return []way{atBegin}
+	}
+	var list []way
+	if len(b.layout.returning) > 0 {
+		list = append(list, byFunctions)
+	}
+	if !b.layout.x32 {
+		list = append(list, byTracepoint)
+	}
+	return append(list, atBegin)
 }
 
 func (b *builder) add(list ...asm.Instruction) {
@@ -132,22 +186,24 @@ func (b *builder) label() string {
 }
 
 // finish ends a program; "exit" is where it leaves.
-func (b *builder) finish(name, attach string) *ebpf.ProgramSpec {
+func (b *builder) finish(spec ebpf.ProgramSpec) *ebpf.ProgramSpec {
 	b.here("exit")
 	b.add(asm.Mov.Imm(asm.R0, 0), asm.Return())
-	spec := &ebpf.ProgramSpec{
-		Name: name, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: attach,
-		License: "Dual MIT/GPL", Instructions: b.code,
-	}
+	spec.License, spec.Instructions = "Dual MIT/GPL", b.code
 	b.code = nil
-	return spec
+	return &spec
+}
+
+// atTracepoint ends a program at a tracepoint that has types.
+func (b *builder) atTracepoint(name, tracepoint string) *ebpf.ProgramSpec {
+	return b.finish(ebpf.ProgramSpec{Name: name, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: tracepoint})
 }
 
 // gate leaves unless the Watcher counts, so that all programs begin and end at
 // one moment.
 func (b *builder) gate() {
 	b.add(
-		asm.LoadMapValue(asm.R1, b.maps.gate.FD(), 0),
+		asm.LoadMapValue(asm.R1, b.maps.calls.FD(), callsGate),
 		asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord),
 		asm.JEq.Imm(asm.R1, 0, "exit"),
 	)
@@ -283,24 +339,38 @@ func (b *builder) slot() {
 		asm.Mov.Imm32(asm.R1, -1).WithSymbol(none),
 		asm.Mov.Imm32(asm.R2, 0).WithSymbol(known),
 		asm.Add.Reg32(asm.R1, asm.R2).WithSymbol(done),
-		asm.StoreMem(asm.RFP, frameSlot, asm.R1, asm.Word),
+		asm.Mov.Imm(asm.R3, 0),
+		asm.StoreMem(asm.RFP, frameSlot, asm.R1, asm.DWord),
 	)
-	b.lookup(b.maps.classes, frameSlot)
 	have := b.label()
 	b.add(
-		asm.Mov.Imm(asm.R1, 0),
-		asm.JEq.Imm(asm.R0, 0, have),
-		asm.LoadMem(asm.R1, asm.R0, 0, asm.Word),
-		asm.StoreMem(asm.RFP, frameClass, asm.R1, asm.DWord).WithSymbol(have),
+		asm.JGE.Imm(asm.R1, slots, have),
+		asm.LoadMapValue(asm.R2, b.maps.calls.FD(), callsClasses),
+		asm.LSh.Imm(asm.R1, 2),
+		asm.Add.Reg(asm.R2, asm.R1),
+		asm.LoadMem(asm.R3, asm.R2, 0, asm.Word),
+		asm.StoreMem(asm.RFP, frameClass, asm.R3, asm.DWord).WithSymbol(have),
 	)
 }
 
 // counter leaves the address of the call's counter in R0, and goes elsewhere
 // where there is no room for one.
 func (b *builder) counter() {
-	have, lost := b.label(), "lost"
-	b.lookup(b.maps.counters, frameSlot)
-	b.add(asm.JNE.Imm(asm.R0, 0, have))
+	have, strange, lost := b.label(), b.label(), "lost"
+	b.add(
+		asm.FnGetSmpProcessorId.Call(),
+		asm.StoreMem(asm.RFP, frameKey, asm.R0, asm.Word),
+	)
+	b.lookup(b.maps.counters, frameKey)
+	b.add(
+		asm.JEq.Imm(asm.R0, 0, lost),
+		asm.LoadMem(asm.R1, asm.RFP, frameSlot, asm.DWord),
+		asm.JGE.Imm(asm.R1, slots, strange),
+		asm.Mul.Imm(asm.R1, counterSize),
+		asm.Add.Reg(asm.R0, asm.R1),
+		asm.Ja.Label(have),
+	)
+	b.here(strange)
 	b.add(
 		asm.StoreMem(asm.RFP, frameKey, regNumber, asm.Word),
 		asm.StoreMem(asm.RFP, frameKey+4, regCompat, asm.Word),
@@ -339,11 +409,11 @@ func (b *builder) lose(kind int32) {
 	b.here(done)
 }
 
-// filters goes to a label for tasks without a filter, and to another one for
-// those that have others than the container.
-func (b *builder) filters(none, other string) {
+// filters goes to a label for tasks without a filter, and to "other" for those
+// that have others than the container.
+func (b *builder) filters(none string) {
 	if !b.o.judges() {
-		b.add(asm.Ja.Label(other))
+		b.add(asm.Ja.Label("other"))
 		return
 	}
 	known := b.label()
@@ -355,7 +425,7 @@ func (b *builder) filters(none, other string) {
 		asm.StoreMem(asm.RFP, frameKey, asm.R1, asm.DWord),
 	)
 	b.lookup(b.maps.filters, frameKey)
-	b.add(asm.JEq.Imm(asm.R0, 0, other))
+	b.add(asm.JEq.Imm(asm.R0, 0, "other"))
 	b.here(known)
 }
 
@@ -490,14 +560,81 @@ func (b *builder) arguments() {
 		asm.JEq.Imm(asm.R0, 0, none),
 		asm.JEq.Imm(asm.R0, -17, none), // EEXIST: another CPU was faster
 	)
-	b.lookup(b.maps.classes, frameSlot)
+	b.lookup(b.maps.overflown, frameSlot)
 	b.add(
 		asm.JEq.Imm(asm.R0, 0, none),
-		asm.LoadMem(asm.R1, asm.R0, 0, asm.Word),
-		asm.Or.Imm(asm.R1, classOverflow),
-		asm.StoreMem(asm.R0, 0, asm.R1, asm.Word),
+		asm.StoreImm(asm.R0, 0, 1, asm.DWord),
 	)
 	b.here(none)
+}
+
+// programs makes the programs that a Watcher needs.
+func (b *builder) programs() ([]*ebpf.ProgramSpec, error) {
+	var list []*ebpf.ProgramSpec
+	var err error
+	add := func(make func() (*ebpf.ProgramSpec, error)) {
+		if err == nil {
+			var p *ebpf.ProgramSpec
+			p, err = make()
+			list = append(list, p)
+		}
+	}
+	switch b.way {
+	case byFunctions:
+		for _, function := range b.layout.returning {
+			add(func() (*ebpf.ProgramSpec, error) {
+				return b.begun(ebpf.ProgramSpec{Name: "calls_return", Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: function})
+			})
+		}
+	case byTracepoint:
+		add(func() (*ebpf.ProgramSpec, error) {
+			return b.begun(ebpf.ProgramSpec{Name: "calls_return", Type: ebpf.TracePoint})
+		})
+	}
+	if b.way.single() {
+		// A program that is executed renames its task: after that execve cannot
+		// fail, and before it changes registers (begin_new_exec in fs/exec.c).
+		add(func() (*ebpf.ProgramSpec, error) {
+			return b.begun(ebpf.ProgramSpec{Name: "calls_execute", Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: "task_rename"})
+		})
+		add(b.count)
+	} else {
+		add(b.enter)
+		add(b.leave)
+	}
+	if b.o.judges() || b.o.Scope.listed() {
+		add(b.end)
+	}
+	if b.o.Scope.listed() {
+		list = append(list, b.fork())
+	}
+	if b.o.Scope.kind == scopeStarted {
+		list = append(list, b.start())
+	}
+	return list, err
+}
+
+// mayPass says that a filter may leave a call to a tracer or an agent; that it was
+// executed is known at its begin alone.
+func mayPass(programs []bpf.Program) bool {
+	for _, p := range programs {
+		reached := reachable(p)
+		for i, in := range p {
+			if !reached[i] {
+				continue
+			}
+			switch in.Code {
+			case bpf.RET | bpf.A:
+				return true
+			case bpf.RET | bpf.K:
+				switch bpf.Return(in.K).Action() {
+				case bpf.RetTrace, bpf.RetUserNotif:
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // enter is the program at the begin of calls, where those arrive that are
@@ -507,7 +644,7 @@ func (b *builder) enter() (*ebpf.ProgramSpec, error) {
 	b.scope(b.o.Scope.kind)
 	b.classify()
 	b.arguments()
-	b.filters("none", "other")
+	b.filters("none")
 	if b.o.judges() {
 		uncached, unclobbered := b.label(), b.label()
 		b.add(
@@ -569,7 +706,183 @@ func (b *builder) enter() (*ebpf.ProgramSpec, error) {
 	b.counter()
 	b.bump(counterOther)
 	b.lost()
-	return b.finish("calls_begin", "sys_enter"), nil
+	return b.atTracepoint("calls_begin", "sys_enter"), nil
+}
+
+// count is the program at the end of calls where that tracepoint is the only one:
+// it counts the executed calls too. Their registers are those that the call had,
+// but of those few that begun has counted before it changed them.
+func (b *builder) count() (*ebpf.ProgramSpec, error) {
+	b.call()
+	mine, marked, unmarked, plain, uncached, allowed := b.label(), b.label(), b.label(), b.label(), b.label(), b.label()
+	if b.exclusive {
+		b.add(
+			asm.LoadMem(asm.R1, regTask, b.layout.taskFilter, asm.DWord),
+			asm.LoadImm(asm.R2, int64(b.o.Filter), asm.DWord),
+			asm.JEq.Reg(asm.R1, asm.R2, mine),
+		)
+	}
+	b.scope(b.o.Scope.kind)
+	b.here(mine)
+	b.classify()
+	b.add(
+		asm.JEq.Imm32(regNumber, -1, marked), // what sigreturn leaves behind
+		asm.LoadMem(asm.R1, asm.RFP, frameClass, asm.DWord),
+		asm.JSet.Imm(asm.R1, classClobbering, marked),
+	)
+	b.here(plain)
+	b.filters("none")
+	b.add(
+		asm.LoadMem(asm.R1, asm.RFP, frameClass, asm.DWord),
+		asm.JSet.Imm(asm.R1, classForking, uncached),
+		asm.And.Imm(asm.R1, classCached),
+		asm.JEq.Imm(asm.R1, 0, uncached),
+	)
+	b.counter()
+	b.bump(counterCached)
+	b.add(asm.Ja.Label("exit"))
+
+	b.here(marked)
+	b.state(false)
+	b.add(
+		asm.JEq.Imm(asm.R0, 0, unmarked),
+		asm.LoadMem(asm.R1, asm.R0, 0, asm.Word),
+		asm.JNE.Imm(asm.R1, stateEntered, unmarked),
+	)
+	b.setState(stateIdle)
+	b.add(asm.Ja.Label("exit"))
+
+	b.here(unmarked)
+	if b.way == byTracepoint {
+		// It may be i386's sigreturn, or the number -1: there is no telling.
+		b.add(
+			asm.JEq.Imm(regCompat, 0, plain),
+			asm.JEq.Imm32(regNumber, -1, "lost"),
+		)
+	}
+	b.add(asm.Ja.Label(plain))
+
+	b.here(uncached)
+	b.data()
+	if err := b.judge(); err != nil {
+		return nil, err
+	}
+	b.add(
+		asm.StoreMem(asm.RFP, frameEvent+eventVerdict, regVerdict, asm.DWord),
+		asm.StoreMem(asm.RFP, frameEvent+eventCount, regCount, asm.DWord),
+		asm.Mov.Reg32(asm.R1, regVerdict),
+		asm.And.Imm32(asm.R1, -0x10000), // the action
+		asm.JEq.Imm32(asm.R1, int32(bpf.RetAllow), allowed),
+		asm.JEq.Imm32(asm.R1, int32(bpf.RetLog), allowed),
+	)
+	b.refuse()
+	b.add(asm.Ja.Label("exit"))
+
+	b.here(allowed)
+	b.unbegun()
+	b.executed()
+
+	b.here("none")
+	b.unbegun()
+	b.counter()
+	b.bump(counterUnfiltered)
+	b.add(asm.Ja.Label("exit"))
+
+	b.here("other")
+	b.state(true)
+	b.add(asm.JEq.Imm(asm.R0, 0, "lost"))
+	b.setState(stateOther)
+	b.unbegun()
+	b.counter()
+	b.bump(counterOther)
+	b.lost()
+	return b.atTracepoint("calls_end", "sys_exit"), nil
+}
+
+// unbegun leaves at an end that is none of a call of the task's own: a child's
+// first, and a new program's where begun has not seen the call.
+func (b *builder) unbegun() {
+	whole := b.label()
+	b.add(
+		asm.LoadMem(asm.R1, asm.RFP, frameClass, asm.DWord),
+		asm.And.Imm(asm.R1, classForking|classClobbering),
+		asm.JEq.Imm(asm.R1, 0, whole),
+		asm.LoadMem(asm.R1, regRegs, b.layout.result, asm.DWord),
+		asm.JEq.Imm(asm.R1, 0, "exit"),
+	)
+	b.here(whole)
+}
+
+// executed counts an executed call, whose verdict and count are in the event's
+// place, and leaves.
+func (b *builder) executed() {
+	uncached := b.label()
+	b.add(
+		asm.LoadMem(asm.R1, asm.RFP, frameClass, asm.DWord),
+		asm.And.Imm(asm.R1, classCached),
+		asm.JEq.Imm(asm.R1, 0, uncached),
+	)
+	b.counter()
+	b.bump(counterCached)
+	b.add(asm.Ja.Label("exit"))
+	b.here(uncached)
+	b.counter()
+	b.bump(counterRan)
+	b.add(
+		asm.LoadMem(asm.R1, asm.R0, counterInstructions, asm.DWord),
+		asm.LoadMem(regCount, asm.RFP, frameEvent+eventCount, asm.DWord),
+		asm.Add.Reg(asm.R1, regCount),
+		asm.StoreMem(asm.R0, counterInstructions, asm.R1, asm.DWord),
+		asm.LoadMem(regVerdict, asm.RFP, frameEvent+eventVerdict, asm.Word),
+		asm.JEq.Imm32(regVerdict, int32(bpf.RetAllow), "exit"),
+	)
+	b.tally(1)
+	b.add(asm.Ja.Label("exit"))
+}
+
+// begun is a program at the begin, or in the midst, of a call that leaves other
+// registers behind. The registers are still the call's.
+func (b *builder) begun(spec ebpf.ProgramSpec) (*ebpf.ProgramSpec, error) {
+	b.gate()
+	b.current()
+	b.scope(b.o.Scope.kind)
+	b.classify()
+	b.add(
+		asm.LoadMem(asm.R1, asm.RFP, frameClass, asm.DWord),
+		asm.And.Imm(asm.R1, classClobbering),
+		asm.JEq.Imm(asm.R1, 0, "exit"), // prctl sets a name too
+	)
+	b.entered()
+	b.filters("none")
+	b.data()
+	if err := b.judge(); err != nil {
+		return nil, err
+	}
+	b.add(
+		asm.StoreMem(asm.RFP, frameEvent+eventVerdict, regVerdict, asm.DWord),
+		asm.StoreMem(asm.RFP, frameEvent+eventCount, regCount, asm.DWord),
+	)
+	b.executed()
+	b.here("none")
+	b.counter()
+	b.bump(counterUnfiltered)
+	b.add(asm.Ja.Label("exit"))
+	b.here("other")
+	b.counter()
+	b.bump(counterOther)
+	b.lost()
+	return b.finish(spec), nil
+}
+
+// current sets the registers to the current task's.
+func (b *builder) current() {
+	b.add(
+		asm.FnGetCurrentTaskBtf.Call(),
+		asm.Mov.Reg(regTask, asm.R0),
+		asm.Mov.Reg(asm.R1, regTask),
+		asm.FnTaskPtRegs.Call(),
+		asm.Mov.Reg(regRegs, asm.R0),
+	)
 }
 
 // leave is the program at the end of calls, where those arrive too that are not
@@ -592,7 +905,7 @@ func (b *builder) leave() (*ebpf.ProgramSpec, error) {
 		b.here(rest)
 	}
 	b.scope(b.o.Scope.kind)
-	b.filters("exit", "other")
+	b.filters("exit")
 	if b.o.judges() {
 		left := b.label()
 		b.data()
@@ -660,18 +973,40 @@ func (b *builder) leave() (*ebpf.ProgramSpec, error) {
 	b.counter()
 	b.bump(counterRefused)
 	b.lost()
-	return b.finish("calls_end", "sys_exit"), nil
+	return b.atTracepoint("calls_end", "sys_exit"), nil
 }
 
 // refuse counts and tells a denied call, whose verdict and count are in the
 // event's place.
 func (b *builder) refuse() {
+	told, apart := b.label(), b.label()
+	b.counter()
 	b.add(
-		asm.LoadMem(regVerdict, asm.RFP, frameEvent+eventVerdict, asm.Word),
+		asm.LoadMem(asm.R2, asm.RFP, frameEvent+eventVerdict, asm.Word),
+		asm.LoadImm(asm.R1, verdictSet, asm.DWord),
+		asm.Or.Reg(asm.R2, asm.R1),
+		asm.LoadMem(asm.R1, asm.R0, counterVerdict, asm.DWord),
+		asm.JEq.Reg(asm.R1, asm.R2, told),
+		asm.JNE.Imm(asm.R1, 0, apart),
+		asm.StoreMem(asm.R0, counterVerdict, asm.R2, asm.DWord),
+	)
+	b.here(told)
+	counted := b.label()
+	b.add(
+		asm.LoadMem(asm.R2, asm.R0, counterSteps, asm.DWord),
+		asm.LoadMem(asm.R1, asm.RFP, frameEvent+eventCount, asm.DWord),
+		asm.Add.Reg(asm.R2, asm.R1),
+		asm.StoreMem(asm.R0, counterSteps, asm.R2, asm.DWord),
+	)
+	b.bump(counterDenied)
+	b.add(
+		asm.Ja.Label(counted),
+		asm.LoadMem(regVerdict, asm.RFP, frameEvent+eventVerdict, asm.Word).WithSymbol(apart),
 		asm.LoadMem(regCount, asm.RFP, frameEvent+eventCount, asm.DWord),
 	)
 	b.tally(0)
 	// R1 is the count.
+	b.here(counted)
 	if b.o.Samples >= 0 {
 		b.add(asm.JGT.Imm(asm.R1, int32(b.o.Samples), "exit"))
 	}
@@ -713,40 +1048,53 @@ func (b *builder) end() (*ebpf.ProgramSpec, error) {
 	const sigsys, enosys = 31, 38
 	forget, alive := b.label(), b.label()
 	b.gate()
-	b.add(
-		asm.FnGetCurrentTaskBtf.Call(),
-		asm.Mov.Reg(regTask, asm.R0),
-	)
+	b.current()
 	b.scope(b.o.Scope.kind)
 	if b.o.judges() {
-		b.add(
-			asm.LoadMem(asm.R1, regTask, b.layout.taskExitCode, asm.Word),
-			asm.And.Imm32(asm.R1, 0x7f),
-			asm.JNE.Imm32(asm.R1, sigsys, forget),
-			asm.Mov.Reg(asm.R1, regTask),
-			asm.FnTaskPtRegs.Call(),
-			asm.Mov.Reg(regRegs, asm.R0),
-			asm.LoadMem(asm.R1, regRegs, b.layout.result, asm.DWord),
-			asm.JNE.Imm(asm.R1, -enosys, forget),
-		)
-		b.add(b.abi.isCompat(b.layout)...)
-		b.add(asm.LoadMem(regNumber, regRegs, b.layout.number, asm.Word))
-		b.slot()
+		b.classify()
+		if b.way.single() {
+			b.ending(forget)
+		}
 		b.data()
 		if err := b.judge(); err != nil {
 			return nil, err
 		}
-		// Newer kernels have let go of the filter by now; if it is not this
-		// program that kills, the thread had others.
-		other := b.label()
+		killed := b.label()
 		b.add(
 			asm.StoreMem(asm.RFP, frameEvent+eventVerdict, regVerdict, asm.DWord),
 			asm.StoreMem(asm.RFP, frameEvent+eventCount, regCount, asm.DWord),
-			asm.Mov.Reg32(asm.R1, regVerdict),
+		)
+		if b.way.single() {
+			counted := b.label()
+			b.add(
+				asm.LoadMem(asm.R1, asm.RFP, frameClass, asm.DWord),
+				asm.And.Imm(asm.R1, classEnding),
+				asm.JEq.Imm(asm.R1, 0, killed),
+				asm.Mov.Reg32(asm.R1, regVerdict),
+				asm.And.Imm32(asm.R1, -0x10000),
+				asm.JEq.Imm32(asm.R1, int32(bpf.RetAllow), counted),
+				// Else it was denied, and a signal has killed the task.
+				asm.JNE.Imm32(asm.R1, int32(bpf.RetLog), killed),
+			)
+			b.here(counted)
+			b.goingTo(forget, b.executed)
+		}
+		b.here(killed)
+		other := b.label()
+		b.add(
+			asm.LoadMem(asm.R1, regTask, b.layout.taskExitCode, asm.Word),
+			asm.And.Imm32(asm.R1, 0x7f),
+			asm.JNE.Imm32(asm.R1, sigsys, forget),
+			asm.LoadMem(asm.R1, regRegs, b.layout.result, asm.DWord),
+			asm.JNE.Imm(asm.R1, -enosys, forget),
+			// Newer kernels have let go of the filter by now; if it is not this
+			// program that kills, the thread had others.
+			asm.LoadMem(asm.R1, asm.RFP, frameEvent+eventVerdict, asm.Word),
 			asm.And.Imm32(asm.R1, -0x10000),
 			asm.JNE.Imm32(asm.R1, int32(bpf.RetKillThread), other),
 		)
-		b.refuseThen(forget)
+		b.goingTo(forget, b.refuse)
+		b.add(asm.Ja.Label(forget))
 		b.here(other)
 		b.counter()
 		b.bump(counterRefused)
@@ -769,21 +1117,47 @@ func (b *builder) end() (*ebpf.ProgramSpec, error) {
 	if b.o.judges() {
 		b.lost()
 	}
-	return b.finish("tasks_end", "sched_process_exit"), nil
+	return b.atTracepoint("tasks_end", "sched_process_exit"), nil
 }
 
-// refuseThen is refuse, and then goes on at a label.
-func (b *builder) refuseThen(label string) {
+// ending counts a call that ends a task without a filter, or with others, and
+// goes to a label. By now newer kernels have let go of the filter.
+func (b *builder) ending(forget string) {
+	rest, filtered := b.label(), b.label()
+	b.add(
+		asm.LoadMem(asm.R1, asm.RFP, frameClass, asm.DWord),
+		asm.And.Imm(asm.R1, classEnding),
+		asm.JEq.Imm(asm.R1, 0, rest),
+		asm.LoadMem(asm.R1, regTask, b.layout.taskMode, asm.Word),
+		asm.JNE.Imm(asm.R1, 0, filtered),
+	)
+	b.counter()
+	b.bump(counterUnfiltered)
+	b.add(asm.Ja.Label(forget))
+	b.here(filtered)
+	b.state(false)
+	b.add(
+		asm.JEq.Imm(asm.R0, 0, rest),
+		asm.LoadMem(asm.R1, asm.R0, 0, asm.Word),
+		asm.JNE.Imm(asm.R1, stateOther, rest),
+	)
+	b.counter()
+	b.bump(counterOther)
+	b.add(asm.Ja.Label(forget))
+	b.here(rest)
+}
+
+// goingTo makes code that goes to a label where else it would leave.
+func (b *builder) goingTo(label string, code func()) {
 	outer := b.code
 	b.code = nil
-	b.refuse()
+	code()
 	for i := range b.code {
 		if b.code[i].Reference() == "exit" {
 			b.code[i] = b.code[i].WithReference(label)
 		}
 	}
 	b.code = append(outer, b.code...)
-	b.add(asm.Ja.Label(label))
 }
 
 // fork is the program that takes the children of members in.
@@ -798,7 +1172,7 @@ func (b *builder) fork() *ebpf.ProgramSpec {
 		asm.StoreMem(asm.RFP, frameKey, asm.R1, asm.Word),
 	)
 	b.join()
-	return b.finish("tasks_fork", "sched_process_fork")
+	return b.atTracepoint("tasks_fork", "sched_process_fork")
 }
 
 // join makes the process at frameKey a member.
@@ -821,5 +1195,5 @@ func (b *builder) start() *ebpf.ProgramSpec {
 		asm.StoreMem(asm.RFP, frameKey, asm.R1, asm.Word),
 	)
 	b.join()
-	return b.finish("tasks_start", "sched_process_exec")
+	return b.atTracepoint("tasks_start", "sched_process_exec")
 }

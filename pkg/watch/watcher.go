@@ -3,9 +3,12 @@
 package watch
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -64,13 +67,15 @@ type Watcher struct {
 	o        Options
 	abi      *abi
 	maps     maps
+	calls    [callsSize]byte // what map calls has
 	programs []*ebpf.Program
+	idle     []*ebpf.Program // of these those that Start attaches
 	links    []link.Link
 	events   *ringbuf.Reader
 }
 
 type maps struct {
-	gate, classes, counters, strange, tallies, lost, events, states, filters, members, arguments *ebpf.Map
+	calls, counters, strange, tallies, lost, events, states, filters, members, arguments, overflown *ebpf.Map
 }
 
 // New loads the programs into the kernel; Start attaches them. The error wraps
@@ -97,35 +102,19 @@ func (w *Watcher) load() error {
 		return err
 	}
 	b := &builder{abi: w.abi, layout: l, maps: &w.maps, o: &w.o}
-	var specs []*ebpf.ProgramSpec
-	enter, err := b.enter()
-	if err != nil {
+	if b.exclusive, err = w.o.exclusive(); err != nil {
 		return err
 	}
-	leave, err := b.leave()
-	if err != nil {
-		return err
-	}
-	end, err := b.end()
-	if err != nil {
-		return err
-	}
-	specs = append(specs, enter, leave)
-	if w.o.judges() || w.o.Scope.listed() {
-		specs = append(specs, end)
-	}
-	if w.o.Scope.listed() {
-		specs = append(specs, b.fork())
-	}
-	if w.o.Scope.kind == scopeStarted {
-		specs = append(specs, b.start())
-	}
-	for _, spec := range specs {
-		p, err := ebpf.NewProgram(spec)
-		if err != nil {
-			return fmt.Errorf("load %s: %w", spec.Name, err)
+	for _, b.way = range b.ways() {
+		if err = w.loadPrograms(b); !errors.Is(err, errPlace) {
+			break
 		}
-		w.programs = append(w.programs, p)
+		if err := w.unload(); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
 	}
 	if w.events, err = ringbuf.NewReader(w.maps.events); err != nil {
 		return err
@@ -133,16 +122,105 @@ func (w *Watcher) load() error {
 	return w.setClasses()
 }
 
+// exclusive says that no thread outside of the scope has the filter.
+func (o *Options) exclusive() (bool, error) {
+	if !o.judges() || o.Scope.kind == scopeCgroup { // which can be left
+		return false, nil
+	}
+	members, err := o.Scope.Members()
+	if err != nil {
+		return false, err
+	}
+	reader, err := live.NewReader()
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = reader.Close() }() // it was only read
+	others, err := processes(func(pid int) bool { return !slices.Contains(members, pid) })
+	if err != nil {
+		return false, err
+	}
+	for _, pid := range others {
+		threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		for _, t := range threads {
+			tid, err := strconv.Atoi(t.Name())
+			if err != nil {
+				continue
+			}
+			// What has ended meanwhile has none.
+			if s, err := reader.Read(tid); err == nil && slices.ContainsFunc(s.Filters, func(f live.Filter) bool { return f.Address == o.Filter }) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// errPlace: the kernel lets no program be called at a place.
+var errPlace = errors.New("no program can be called there")
+
+// loadPrograms loads the programs. Those at places that not every kernel has are
+// attached, too: the gate is shut.
+func (w *Watcher) loadPrograms(b *builder) error {
+	specs, err := b.programs()
+	if err != nil {
+		return err
+	}
+	for _, spec := range specs {
+		p, err := ebpf.NewProgram(spec)
+		if err == nil {
+			w.programs = append(w.programs, p)
+		} else {
+			err = fmt.Errorf("load %s: %w", spec.Name, err)
+		}
+		var l link.Link
+		switch {
+		case spec.AttachType == ebpf.AttachTraceRawTp:
+			if err != nil {
+				return err
+			}
+			w.idle = append(w.idle, p)
+			continue
+		case err != nil:
+		case spec.Type == ebpf.TracePoint:
+			l, err = link.Tracepoint("syscalls", returnTracepoint, p, nil)
+		default:
+			l, err = link.AttachTracing(link.TracingOptions{Program: p, AttachType: spec.AttachType})
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", errPlace, err)
+		}
+		w.links = append(w.links, l)
+	}
+	return nil
+}
+
+// unload undoes loadPrograms.
+func (w *Watcher) unload() error {
+	var errs []error
+	for _, l := range w.links {
+		errs = append(errs, l.Close())
+	}
+	for _, p := range w.programs {
+		errs = append(errs, p.Close())
+	}
+	w.links, w.programs, w.idle = nil, nil, nil
+	return errors.Join(errs...)
+}
+
 func (w *Watcher) makeMaps() error {
 	word := &btf.Int{Name: "unsigned int", Size: 4, Encoding: btf.Unsigned}
 	const noPreallocation = unix.BPF_F_NO_PREALLOC
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return err
+	}
 	for _, m := range []struct {
 		into **ebpf.Map
 		spec ebpf.MapSpec
 	}{
-		{&w.maps.gate, ebpf.MapSpec{Name: "gate", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1}},
-		{&w.maps.classes, ebpf.MapSpec{Name: "classes", Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: slots}},
-		{&w.maps.counters, ebpf.MapSpec{Name: "counters", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: counterSize, MaxEntries: slots}},
+		{&w.maps.calls, ebpf.MapSpec{Name: "calls", Type: ebpf.Array, KeySize: 4, ValueSize: callsSize, MaxEntries: 1}},
+		{&w.maps.counters, ebpf.MapSpec{Name: "counters", Type: ebpf.Array, KeySize: 4, ValueSize: counterSize * slots, MaxEntries: uint32(cpus)}},
 		{&w.maps.strange, ebpf.MapSpec{Name: "strange", Type: ebpf.PerCPUHash, KeySize: 8, ValueSize: counterSize, MaxEntries: maxStrange}},
 		{&w.maps.tallies, ebpf.MapSpec{Name: "tallies", Type: ebpf.PerCPUHash, KeySize: tallyKeySize, ValueSize: tallyValueSize, MaxEntries: maxTallies}},
 		{&w.maps.lost, ebpf.MapSpec{Name: "lost", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: lostKinds}},
@@ -150,9 +228,9 @@ func (w *Watcher) makeMaps() error {
 		{&w.maps.states, ebpf.MapSpec{Name: "states", Type: ebpf.TaskStorage, KeySize: 4, ValueSize: 4, Flags: noPreallocation, Key: word, Value: word}},
 		{&w.maps.filters, ebpf.MapSpec{Name: "filters", Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 1024}},
 		{&w.maps.members, ebpf.MapSpec{Name: "members", Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: maxMembers, Flags: noPreallocation}},
+		{&w.maps.overflown, ebpf.MapSpec{Name: "overflown", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: slots}},
 		{&w.maps.arguments, ebpf.MapSpec{Name: "arguments", Type: ebpf.Hash, KeySize: 56, ValueSize: 8, MaxEntries: maxArguments, Flags: noPreallocation}},
 	} {
-		var err error
 		if *m.into, err = ebpf.NewMap(&m.spec); err != nil {
 			return fmt.Errorf("make map %s: %w", m.spec.Name, err)
 		}
@@ -186,17 +264,15 @@ func (w *Watcher) setClasses() error {
 		if slices.Contains(w.abi.clobbering, name) {
 			class |= classClobbering
 		}
+		if slices.Contains(w.abi.ending, name) {
+			class |= classEnding
+		}
 		if slices.Contains(w.abi.forking, name) {
 			class |= classForking
 		}
-		if class == 0 {
-			continue
-		}
-		if err := w.maps.classes.Put(slot, class); err != nil {
-			return err
-		}
+		binary.NativeEndian.PutUint32(w.calls[callsClasses+4*slot:], class)
 	}
-	return nil
+	return w.open(0)
 }
 
 // nameOf is the name of a call, "" where it has none.
@@ -212,7 +288,7 @@ func nameOf(c Call) string {
 // Start attaches the programs and begins to count. running says that the
 // processes that the scope has now are members.
 func (w *Watcher) Start(running bool) error {
-	for _, p := range w.programs {
+	for _, p := range w.idle {
 		l, err := link.AttachTracing(link.TracingOptions{Program: p})
 		if err != nil {
 			return fmt.Errorf("watch: attach: %w", live.Permission(err))
@@ -242,7 +318,8 @@ func (w *Watcher) Start(running bool) error {
 
 // open opens or shuts the gate.
 func (w *Watcher) open(gate uint64) error {
-	if err := w.maps.gate.Put(uint32(0), gate); err != nil {
+	binary.NativeEndian.PutUint64(w.calls[callsGate:], gate)
+	if err := w.maps.calls.Put(uint32(0), w.calls[:]); err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
 	return nil
@@ -279,17 +356,11 @@ func (w *Watcher) Stop() error {
 
 // Close detaches everything.
 func (w *Watcher) Close() error {
-	var errs []error
-	for _, l := range w.links {
-		errs = append(errs, l.Close())
-	}
-	for _, p := range w.programs {
-		errs = append(errs, p.Close())
-	}
+	errs := []error{w.unload()}
 	if w.events != nil {
 		errs = append(errs, w.events.Close())
 	}
-	for _, m := range []*ebpf.Map{w.maps.gate, w.maps.classes, w.maps.counters, w.maps.strange, w.maps.tallies, w.maps.lost, w.maps.events, w.maps.states, w.maps.filters, w.maps.members, w.maps.arguments} {
+	for _, m := range []*ebpf.Map{w.maps.calls, w.maps.counters, w.maps.strange, w.maps.tallies, w.maps.lost, w.maps.events, w.maps.states, w.maps.filters, w.maps.members, w.maps.arguments, w.maps.overflown} {
 		errs = append(errs, m.Close())
 	}
 	w.o.Scope.Close()

@@ -5,7 +5,10 @@ package integration
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -20,17 +23,24 @@ import (
 // watchPuppet counts the calls of a puppet that has these filters.
 func watchPuppet(t *testing.T, p *puppet, programs ...bpf.Program) *watch.Watcher {
 	t.Helper()
+	return watchTree(t, p.tid, programs...)
+}
+
+// watchTree counts the calls of a process that has these filters, and of those
+// that descend from it.
+func watchTree(t *testing.T, pid int, programs ...bpf.Program) *watch.Watcher {
+	t.Helper()
 	reader, err := live.NewReader()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	state, err := reader.Read(p.tid)
+	state, err := reader.Read(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cache, _ := state.Cache()
-	scope, err := watch.Tree(p.tid)
+	scope, err := watch.Tree(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,16 +131,33 @@ var watchedProgram = bpf.Program{
 }
 
 // TestWatchCounts: for calls of all kinds the counts are exactly those that were
-// made.
+// made; by two tracepoints, where the filter may leave a call to a tracer, and by
+// that for the end of calls alone.
 func TestWatchCounts(t *testing.T) {
+	t.Run("begin and end", func(t *testing.T) {
+		testWatchCounts(t, watchedProgram, "cached 0, ran 3 for 27, TRACE(6) executed 3 for 27")
+	})
+	t.Run("end", func(t *testing.T) {
+		program := slices.Clone(watchedProgram)
+		program[15] = bpf.Ret(bpf.Errno(6))
+		testWatchCounts(t, program, "cached 0, ran 0 for 0, ERRNO(6) not executed 3 for 27")
+	})
+	if !takesI386(t) {
+		t.Run("i386", func(t *testing.T) { t.Skip("this kernel takes no i386 calls; the others are counted") })
+	}
+}
+
+// testWatchCounts is TestWatchCounts of a program, which makes of chroot what
+// is said.
+func testWatchCounts(t *testing.T, program bpf.Program, chroot string) {
 	p := newPuppet(t)
-	if r := p.install(watchedProgram, 0); r != 0 {
+	if r := p.install(program, 0); r != 0 {
 		t.Fatalf("install: %d", r)
 	}
 	other := p.thread() // so that KILL_THREAD leaves a process behind
 	p.setOptions(awake | unix.PTRACE_O_TRACESECCOMP)
 	other.wake()
-	w := watchPuppet(t, p, watchedProgram)
+	w := watchPuppet(t, p, program)
 
 	native := func(nr uint32) watch.Call { return watch.Call{Token: 0xc000003e, Nr: nr} }
 	compat := func(nr uint32) watch.Call { return watch.Call{Token: 0x40000003, Nr: nr} }
@@ -148,7 +175,7 @@ func TestWatchCounts(t *testing.T) {
 	do(5, nativeEntry, unix.SYS_PERSONALITY, 9)
 	do(6, nativeEntry, unix.SYS_UMASK, 0o22)
 	do(2, nativeEntry, unix.SYS_ACCT)
-	do(3, nativeEntry, unix.SYS_CHROOT) // the tracer lets it
+	do(3, nativeEntry, unix.SYS_CHROOT)
 	do(8, nativeEntry, arch.X32Bit+39)
 	do(2, nativeEntry, 0xffffffff)
 	do(2, nativeEntry, 5000)
@@ -168,7 +195,7 @@ func TestWatchCounts(t *testing.T) {
 		native(unix.SYS_PERSONALITY): "cached 0, ran 4 for 32, ERRNO(2) not executed 5 for 40",
 		native(unix.SYS_UMASK):       "cached 0, ran 6 for 42, LOG executed 6 for 42",
 		native(unix.SYS_ACCT):        "cached 0, ran 0 for 0, TRAP(5) not executed 2 for 16",
-		native(unix.SYS_CHROOT):      "cached 0, ran 3 for 27, TRACE(6) executed 3 for 27",
+		native(unix.SYS_CHROOT):      chroot,
 		native(unix.SYS_REBOOT):      "cached 0, ran 0 for 0, KILL_THREAD not executed 1 for 10",
 		native(arch.X32Bit + 39):     "cached 0, ran 0 for 0, ERRNO(38) not executed 8 for 88",
 		native(0xffffffff):           "cached 0, ran 0 for 0, ERRNO(38) not executed 2 for 22",
@@ -179,8 +206,74 @@ func TestWatchCounts(t *testing.T) {
 		want[compat(64)] = "cached 5, ran 0 for 0"
 	}
 	counted(t, w, want)
-	if !i386 {
-		t.Run("i386", func(t *testing.T) { t.Skip("this kernel takes no i386 calls; the others are counted") })
+}
+
+// TestWatchLife: calls count once that end without coming back, in two processes,
+// with the registers of another program, with none, or not at first.
+func TestWatchLife(t *testing.T) {
+	const interrupts = 3
+	for _, test := range []struct {
+		name    string
+		program bpf.Program
+		steps   int // the program's for an allowed call, 0 where the kernel's cache serves it
+		denied  int // … for clone3
+		unknown int // … for the number -1
+		before  int // calls that began before the watch, and end in it
+	}{
+		{"cached", bpf.Program{bpf.Load(bpf.OffNr), bpf.Jump(bpf.JEQ, unix.SYS_CLONE3, 0, 1), bpf.Ret(bpf.Errno(0)), bpf.Ret(bpf.RetAllow)}, 0, 3, 3, 1},
+		{"ran", bpf.Program{bpf.Load(bpf.OffArgs), bpf.Load(bpf.OffNr), bpf.Jump(bpf.JEQ, unix.SYS_CLONE3, 0, 1), bpf.Ret(bpf.Errno(0)), bpf.Ret(bpf.RetAllow)}, 4, 4, 4, 1},
+		{"two tracepoints", bpf.Program{bpf.Load(bpf.OffNr), bpf.Jump(bpf.JEQ, unix.SYS_CLONE3, 0, 1), bpf.Ret(bpf.Errno(0)), bpf.Jump(bpf.JEQ, unix.SYS_CHROOT, 0, 1), bpf.Ret(bpf.RetTrace), bpf.Ret(bpf.RetAllow)}, 0, 3, 4, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := command(t, Life.Path(t))
+			in, err := cmd.StdinPipe()
+			must(t, err)
+			out, err := cmd.StdoutPipe()
+			must(t, err)
+			must(t, cmd.Start())
+			raw, err := test.program.MarshalBinary()
+			must(t, err)
+			_, err = in.Write(raw)
+			must(t, err)
+			said := func(want byte) {
+				t.Helper()
+				var b [1]byte
+				if _, err := out.Read(b[:]); err != nil || b[0] != want {
+					t.Fatalf("it says %q: %v", b, err)
+				}
+				for waits := false; !waits; {
+					call, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", cmd.Process.Pid))
+					must(t, err)
+					waits = strings.HasPrefix(string(call), "0 ") // in read
+				}
+			}
+			said('r')
+			w := watchTree(t, cmd.Process.Pid, test.program)
+			for range interrupts {
+				must(t, cmd.Process.Signal(unix.SIGUSR2))
+				said('h')
+			}
+			_, err = in.Write([]byte("x"))
+			must(t, err)
+			must(t, cmd.Wait())
+			want := map[watch.Call]string{}
+			for nr, n := range map[uint32]int{
+				unix.SYS_READ: interrupts + test.before, unix.SYS_WRITE: interrupts, unix.SYS_RT_SIGRETURN: interrupts + 5,
+				unix.SYS_KILL: 5, 0xffffffff: 2, unix.SYS_VFORK: 1, unix.SYS_CLONE: 2, unix.SYS_WAIT4: 2,
+				unix.SYS_EXIT: 2, unix.SYS_EXIT_GROUP: 2, unix.SYS_EXECVE: 3,
+			} {
+				text := fmt.Sprintf("cached %d, ran 0 for 0", n)
+				switch {
+				case nr == 0xffffffff: // no cache has it
+					text = fmt.Sprintf("cached 0, ran %d for %d", n, n*test.unknown)
+				case test.steps > 0:
+					text = fmt.Sprintf("cached 0, ran %d for %d", n, n*test.steps)
+				}
+				want[watch.Call{Token: 0xc000003e, Nr: nr}] = text
+			}
+			want[watch.Call{Token: 0xc000003e, Nr: unix.SYS_CLONE3}] = fmt.Sprintf("cached 0, ran 0 for 0, ERRNO(0) not executed 1 for %d", test.denied)
+			counted(t, w, want)
+		})
 	}
 }
 

@@ -41,6 +41,14 @@ var (
 	Probe32 = Victim{Source: "probe.c", Bits32: true}
 )
 
+// Life takes a filter on its standard input, says "r" when it has it, and waits
+// for a byte, while each SIGUSR2 makes it say "h" and wait again. Then it makes 5
+// kill(2) to itself, with a handler for them; 2 calls of the number -1; clone3; a
+// vfork, whose child calls exit; a fork, whose child calls exit_group; a thread,
+// which calls exit; a wait4 for each of the processes; 2 execve that fail; and
+// executes a program that calls exit_group. x86_64 only.
+var Life = Victim{Source: "life.c"}
+
 // First returns the program whose first instructions are one system call,
 // without arguments, and which exits with the call's errno, 0 if it succeeded.
 func First(nr uint32) Victim { return Victim{Source: "first.S", Defines: fmt.Sprintf("-DNR=%d", nr)} }
