@@ -21,7 +21,7 @@ func explainCommand() *cobra.Command {
 from 0, in the profile's order. A CALL is a name or number, with an architecture
 in front and arguments behind it if they matter:
 
-  socket    'socket(40, 1)'    x86:socketcall    0x40000003:11
+  socket    'socket(40, 1)'    'socket(AF_VSOCK, SOCK_STREAM)'    x86:socketcall    0x40000003:11
 
 Without arguments all cases that a call can meet are listed; arguments that are
 left out are 0, negative ones as C libraries pass them. A call that the native

@@ -22,7 +22,7 @@ func ParseLine(line string) (bpf.Data, error) {
 }
 
 // ParseCall reads a call as people write it: "socket", "socket(40, 1)",
-// "x86:socketcall(1)", "0x40000001:5". Without an architecture it is native's.
+// "socket(AF_VSOCK, SOCK_STREAM|SOCK_CLOEXEC)", "x86:socketcall(1)", "0x40000001:5". Without an architecture it is native's.
 // given is how many arguments there are; the others are 0.
 func ParseCall(text string, native *arch.Arch) (call bpf.Data, given int, err error) {
 	archName, rest, hasArch := strings.Cut(text, ":")
@@ -76,8 +76,12 @@ func parse(archName, name string, args []string) (bpf.Data, error) {
 	}
 	d.Nr = uint32(nr)
 	for i, text := range args {
+		var is bool
+		if d.Args[i], is = constants(text, a); is {
+			continue
+		}
 		if d.Args[i], err = argument(strings.TrimSpace(text), known && a.Bits == 32 && a.Name != "x32"); err != nil {
-			return d, fmt.Errorf("argument %d: %q is not a number of 64 bits", i, text)
+			return d, fmt.Errorf("argument %d: %q is not a number of 64 bits, and no constant", i, text)
 		}
 	}
 	return d, nil

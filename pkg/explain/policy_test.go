@@ -45,9 +45,9 @@ func TestWhy(t *testing.T) {
 		"read(1)":         "x86_64:read(0x1): ALLOW: rule 0",
 		"brk":             "x86_64:brk: ERRNO(38): newer than every call that the profile names",
 		"poll":            "x86_64:poll: ERRNO(1): default action",
-		"mmap(7,0,0x101)": "x86_64:mmap(0x7, 0x0, 0x101): ALLOW: rule 1",
-		"mmap(7,9)":       "x86_64:mmap(0x7, 0x9): LOG: rule 2",
-		"mmap(7)":         "x86_64:mmap(0x7): ERRNO(1): default action",
+		"mmap(7,0,0x101)": "x86_64:mmap(0x7, 0, PROT_READ|0x100, 0, 0, 0): ALLOW: rule 1",
+		"mmap(7,9)":       "x86_64:mmap(0x7, 0x9, 0, 0, 0, 0): LOG: rule 2",
+		"mmap(7)":         "x86_64:mmap(0x7, 0, 0, 0, 0, 0): ERRNO(1): default action",
 		"mmap": "x86_64:mmap:\n  arg0 == 0x7 and arg2 & 0xff == 0x1: ALLOW: rule 1\n  arg1 >= 0x9: LOG: rule 2\n" +
 			"  otherwise: ERRNO(1): default action",
 		"x86:mmap": "x86:mmap:\n  arg0 == 0x7 and arg2 & 0xff == 0x1: ALLOW: rule 1\n  arg1 >= 0x9: LOG: rule 2\n" +

@@ -13,7 +13,7 @@ import (
 
 // Answer says what calls get, and why.
 type Answer struct {
-	// Call is what was asked, as Name and Arguments write it.
+	// Call is what was asked, as Name and Decode write it.
 	Call string
 	// Cases are what it gets. There is one where that is certain: because it
 	// was asked for arguments, or because they do not matter.
@@ -58,7 +58,8 @@ func Why(policy *spec.Policy, p *spec.Profile, call *bpf.Data, given int) Answer
 		return a
 	}
 	if given > 0 {
-		a.Call += Arguments(call.Args)
+		machine, _, _ := strings.Cut(a.Call, ":")
+		a.Call = machine + ":" + Decode(call)
 		r, rule := verdict.Decide(&call.Args)
 		a.Cases = []Case{{Return: r, Reason: reason(policy, p, call, r, rule)}}
 		return a

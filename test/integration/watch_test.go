@@ -140,7 +140,7 @@ func TestWatchContainer(t *testing.T) {
 		}
 	}
 	denied := lines.wait(t)
-	for _, want := range []string{"keyctl(0x1): ERRNO(1): default action", "keyctl(0x2): ERRNO(1): default action", "personality(0x9): ERRNO(1): default action"} {
+	for _, want := range []string{"keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0): ERRNO(1): default action", "keyctl(KEYCTL_UPDATE, 0): ERRNO(1): default action", "personality(0x9): ERRNO(1): default action"} {
 		if strings.Count(denied, want) != 1 {
 			t.Errorf("no line with %q in\n%s", want, denied)
 		}
