@@ -159,7 +159,7 @@ func TestRun(t *testing.T) {
 
 		{args: "explain --arch x86_64 @deny.json mmap mmap(40) mmap(0x100000028) unshare read x86:read 9999", stdout: strings.Join([]string{
 			`^x86_64:mmap:`, `  arg0 == 0x28: ERRNO\(1\): rule 1`, `  otherwise: ALLOW: default action`,
-			`x86_64:mmap\(0x28\): ERRNO\(1\): rule 1`, `x86_64:mmap\(0x100000028\): ALLOW: default action`,
+			`x86_64:mmap\(0x28, 0, 0, 0, 0, 0\): ERRNO\(1\): rule 1`, `x86_64:mmap\(0x100000028, 0, 0, 0, 0, 0\): ALLOW: default action`,
 			`x86_64:unshare: ERRNO\(7\): rule 0`, `x86_64:read: ALLOW: default action`,
 			`x86:read: KILL_THREAD: the profile does not list the architecture`, `x86_64:9999: ALLOW: default action`, `$`}, "\n")},
 		{args: "explain --arch x86_64 builtin:docker 9999", stdout: `^x86_64:9999: ERRNO\(38\): newer than every call that the profile names\n$`},
