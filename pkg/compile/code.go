@@ -18,7 +18,7 @@ type step struct {
 	k               uint32
 	then, otherwise ref
 	// apart says that a test begins a rule of a list, and is made whatever the
-	// rules before it have found (code.rules).
+	// rules before it have found (code.list).
 	apart bool
 }
 

@@ -11,7 +11,7 @@ import (
 // Version names this compiler's output: it changes whenever the same policy
 // may give another program, so that stored programs are not taken for ones
 // that this compiler would make.
-const Version = "2"
+const Version = "3"
 
 // Options say what to optimise for. The zero value is the default.
 type Options struct {
@@ -102,7 +102,9 @@ func Compile(policy *spec.Policy, o Options) (bpf.Program, error) {
 // try is Compile with bounded work for each call or, where thorough is set, with
 // all that is ever done to make a program short.
 func try(policy *spec.Policy, o Options, thorough bool) (bpf.Program, error) {
-	p, err := newBuilder(policy, o, thorough).build()
+	b := newBuilder(policy, o, thorough)
+	p, err := b.build()
+	b.release()
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package compile
 import (
 	"math"
 	"math/bits"
+	"slices"
+	"sync"
 
 	"seccomp-hook/pkg/bpf"
 )
@@ -111,11 +113,18 @@ func (s *state) join(other *state) {
 	}
 }
 
+// flows are the states of flow that no compilation uses at the moment.
+var flows = sync.Pool{New: func() any { return new([]state) }}
+
 // flow goes through p in the order of execution with what is known at each
 // step, and lets redirect lead every way out of a step elsewhere: it gets what
 // is known on that way. It reports whether anything was led elsewhere.
 func flow(p steps, redirect func(s *state, to ref) ref) (changed bool) {
-	states := make([]state, len(p))
+	pooled := flows.Get().(*[]state)
+	defer flows.Put(pooled)
+	states := slices.Grow((*pooled)[:0], len(p))[:len(p)]
+	*pooled = states
+	clear(states)
 	states[len(p)-1] = initial()
 	bare := initial()
 	lead := func(s *state, to *ref) {

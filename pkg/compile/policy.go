@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"seccomp-hook/pkg/bpf"
@@ -24,15 +25,21 @@ type builder struct {
 
 func newBuilder(p *spec.Policy, o Options, thorough bool) *builder {
 	c, goal := newCode(), balances[o.Optimize]
-	tree := &search{code: c, perTest: goal.perInstruction}
+	tree := newSearch(c, goal.perInstruction)
 	return &builder{
 		policy: p, code: c, goal: goal, weights: o.Weights, thorough: thorough,
-		search: tree, heirs: &search{code: c, perTest: goal.perInstruction},
+		search: tree, heirs: newSearch(c, goal.perInstruction),
 		planner: &planner{
 			diagrams: newDiagrams(), code: c, search: tree, endian: p.Endian, goal: goal,
 			plans: make(map[function]plan), inBits: make(map[function]plan),
 		},
 	}
+}
+
+// release gives back what other compilations can use.
+func (b *builder) release() {
+	b.search.release()
+	b.heirs.release()
 }
 
 // build returns the program before passes and layout.
@@ -74,6 +81,7 @@ const maxSteps = 16 * bpf.MaxInstructions
 type verdict struct {
 	function function
 	root     ref
+	terms    []term // what of its rules can decide
 }
 
 // read returns the policy's verdicts, by token and range.
@@ -85,34 +93,43 @@ func (b *builder) read() ([][]verdict, error) {
 		ranges := b.policy.Tokens[i].Ranges
 		verdicts[i] = make([]verdict, len(ranges))
 		for j := range ranges {
-			f, err := r.verdict(&ranges[j].Verdict)
+			f, terms, err := r.verdict(&ranges[j].Verdict)
 			if err == nil {
-				verdicts[i][j].function = f
+				verdicts[i][j] = verdict{f, none, terms}
 				continue
 			}
-			if n := max(length(&ranges[j].Verdict), len(b.code.steps)); n > maxSteps {
+			if !errors.Is(err, errTooMuchWork) {
+				return nil, err
+			}
+			if n := max(lengthOf(terms), len(b.code.steps)); n > maxSteps {
 				return nil, &TooLargeError{Instructions: n}
 			}
-			verdicts[i][j] = verdict{noFunction, b.code.rules(b.policy.Endian, &ranges[j].Verdict, !b.thorough)}
+			verdicts[i][j] = verdict{noFunction, b.code.list(b.policy.Endian, terms, ranges[j].Verdict.Default, !b.thorough), terms}
 		}
 	}
 	return verdicts, nil
+}
+
+// list is a function as the terms that it was made of.
+type list struct {
+	terms     []term
+	otherwise bpf.Return
 }
 
 // plan makes code for all functions. Those that are called most choose first
 // among the shapes of what they share with others.
 func (b *builder) plan(verdicts [][]verdict, weights []weighing) {
 	shares := make([]share, len(b.planner.diagrams.nodes))
-	rules := make(map[function]*spec.Verdict)
+	lists := make(map[function]list)
 	var functions []function
 	for i := range verdicts {
 		for j, v := range verdicts[i] {
 			if v.function == noFunction {
 				continue
 			}
-			if rules[v.function] == nil {
+			if _, seen := lists[v.function]; !seen {
 				functions = append(functions, v.function)
-				rules[v.function] = &b.policy.Tokens[i].Ranges[j].Verdict
+				lists[v.function] = list{v.terms, b.policy.Tokens[i].Ranges[j].Verdict.Default}
 			}
 			shares[v.function] += weights[i].ranges[j]
 		}
@@ -121,12 +138,12 @@ func (b *builder) plan(verdicts [][]verdict, weights []weighing) {
 	for _, f := range functions {
 		// A diagram can be much larger than the rules that it is made from.
 		made := b.planner.plan(f, shares[f])
-		n := length(rules[f])
+		n := lengthOf(lists[f].terms)
 		if n == 0 || n >= made.size {
 			continue
 		}
 		if q := (plan{cost: n * instruction / 2, size: n}); b.goal.price(q, shares[f]) < b.goal.price(made, shares[f]) {
-			q.root = b.code.rules(b.policy.Endian, rules[f], false)
+			q.root = b.code.list(b.policy.Endian, lists[f].terms, lists[f].otherwise, false)
 			b.planner.plans[f] = q
 		}
 	}

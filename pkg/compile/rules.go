@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"container/heap"
 	"encoding/binary"
 	"errors"
 	"math/bits"
@@ -102,17 +103,50 @@ type reader struct {
 	work     int
 	limit    int // of work, for the verdict that is read
 	thorough bool
+	verdicts map[verdictKey]read
 }
 
-// maxWork bounds the comparisons that are looked at for one policy, and
-// workOfOne and workOfEach those for one call: so many, and so many more for each
-// comparison in its rules. Rules that exceed it, for which a diagram may well be
-// exponential, are compiled one after another instead.
+// The bounds of the comparisons that are looked at. For one call: workOfOne, and
+// workOfEach more for each comparison in its rules, up to maxWork, and all of that
+// where no work is spared. For one policy: workOfAll. Rules that exceed them, for
+// which a diagram may well be exponential, are compiled one after another instead.
 const (
-	maxWork    = 200_000
 	workOfOne  = 2000
 	workOfEach = 32
+	maxWork    = 200_000
+	workOfAll  = 2_000_000
 )
+
+// maxComparisons bounds the comparisons in the rules of one call, those left out
+// that others have made unnecessary. A list of the rules has an instruction for
+// each at least.
+const maxComparisons = 2 * bpf.MaxInstructions
+
+// verdictKey finds verdicts that may be equal, and read is what one came to. A
+// rule of a profile speaks of many calls, and their conditions are then the same
+// values in memory.
+type (
+	verdictKey struct {
+		first     *spec.Condition
+		n         int
+		otherwise bpf.Return
+	}
+	read struct {
+		rules []spec.Rule
+		terms []term
+		to    function
+		err   error
+	}
+)
+
+// sameRules reports whether two lists of rules say the same, with the same
+// conditions in memory.
+func sameRules(a, b []spec.Rule) bool {
+	return slices.EqualFunc(a, b, func(a, b spec.Rule) bool {
+		return a.Return == b.Return && len(a.Conditions) == len(b.Conditions) &&
+			(len(a.Conditions) == 0 || &a.Conditions[0] == &b.Conditions[0])
+	})
+}
 
 // maxConditions bounds the conditions of one rule in a diagram. Those of a
 // profile have six at most: one for each argument.
@@ -121,45 +155,97 @@ const maxConditions = 64
 var errTooMuchWork = errors.New("compile: too many combinations of conditions")
 
 func newReader(d *diagrams) *reader {
-	return &reader{diagrams: d, known: make(map[string]function)}
+	return &reader{diagrams: d, known: make(map[string]function), verdicts: make(map[verdictKey]read)}
 }
 
-// verdict returns the function that v is.
-func (r *reader) verdict(v *spec.Verdict) (function, error) {
+// verdict returns the function that v is, and what of its rules can decide. The
+// error is errTooMuchWork, or a *TooLargeError where not even a list of them can
+// be a program.
+func (r *reader) verdict(v *spec.Verdict) (function, []term, error) {
 	if len(v.Rules) == 0 {
-		return r.diagrams.result(v.Default), nil
+		return r.diagrams.result(v.Default), nil, nil
 	}
 	if first := &v.Rules[0]; len(first.Conditions) == 0 {
-		return r.diagrams.result(first.Return), nil
+		return r.diagrams.result(first.Return), nil, nil
 	}
-	r.limit = r.work + workOfOne
-	terms := make([]term, 0, len(v.Rules))
+	key := verdictKey{&v.Rules[0].Conditions[0], len(v.Rules), v.Default}
+	if before, known := r.verdicts[key]; known && sameRules(before.rules, v.Rules) {
+		return before.to, before.terms, before.err
+	}
+	terms, err := r.terms(v)
+	var to function
+	if err == nil {
+		to, err = r.function(terms, v.Default)
+	}
+	r.verdicts[key] = read{v.Rules, terms, to, err}
+	return to, terms, err
+}
+
+// terms returns what of v's rules can decide.
+func (r *reader) terms(v *spec.Verdict) ([]term, error) {
+	terms := make([]term, 0, min(len(v.Rules), maxComparisons))
 	seen := make(map[string]bool)
+	comparisons := 0
 	for i := range v.Rules {
-		if len(v.Rules[i].Conditions) > maxConditions {
-			return 0, errTooMuchWork
-		}
 		t, possible := newTerm(&v.Rules[i])
-		if !possible {
+		if !possible || r.behind(&t, seen) {
 			continue
 		}
-		// Of rules for the same arguments the first decides.
-		key := t.appendKey(r.key[:0])
-		r.key = key
-		if !seen[string(key)] {
-			seen[string(key)] = true
-			terms = append(terms, t)
-			r.limit += workOfEach * len(t.comparisons)
+		if comparisons += len(t.comparisons); comparisons > maxComparisons {
+			return nil, &TooLargeError{Instructions: length(v)}
 		}
+		terms = append(terms, t)
 		if len(t.comparisons) == 0 {
 			break
 		}
 	}
-	if r.limit = min(r.limit, maxWork); r.thorough {
-		r.limit = maxWork
-	}
-	return r.read(terms, v.Default)
+	return terms, nil
 }
+
+// function returns the function that is decided by the first of terms that applies.
+func (r *reader) function(terms []term, otherwise bpf.Return) (function, error) {
+	comparisons := 0
+	for i := range terms {
+		if len(terms[i].comparisons) > maxConditions {
+			return 0, errTooMuchWork
+		}
+		comparisons += len(terms[i].comparisons)
+	}
+	work := maxWork
+	if !r.thorough {
+		work = min(work, workOfOne+workOfEach*comparisons)
+	}
+	r.limit = min(r.work+work, workOfAll)
+	return r.read(terms, otherwise)
+}
+
+// behind reports whether a term comes after one whose comparisons are all among
+// its own, so that it never decides; seen are those before it, and t after it.
+func (r *reader) behind(t *term, seen map[string]bool) bool {
+	part := term{comparisons: make([]comparison, 0, 8)}
+	key := r.key[:0]
+	if n := len(t.comparisons); n <= mostTogether {
+		for set := range 1 << n {
+			part.comparisons = part.comparisons[:0]
+			for i, c := range t.comparisons {
+				if set>>i&1 != 0 {
+					part.comparisons = append(part.comparisons, c)
+				}
+			}
+			if key = part.appendKey(key[:0]); seen[string(key)] {
+				return true
+			}
+		}
+	} else if key = t.appendKey(key); seen[string(key)] {
+		return true
+	}
+	r.key = key
+	seen[string(key)] = true
+	return false
+}
+
+// mostTogether is up to how many comparisons of a term each part is looked for.
+const mostTogether = 6
 
 // newTerm returns the term of a rule, false if it can never apply.
 func newTerm(rule *spec.Rule) (term, bool) {
@@ -292,23 +378,36 @@ func (r *reader) readWord(terms []term, otherwise bpf.Return, l level) (function
 	cuts = slices.Compact(cuts)
 
 	r.work += len(pieces)
-	var live []piece // those that hold the current interval, by index
+	// Those that hold the current interval and leave something to know, by index,
+	// and the others, of which the first decides.
+	var live []piece
+	var decided decisions
 	runs := make([]run, 0, len(cuts))
 	left := make([]term, 0, len(terms))
 	for i, first := range cuts {
 		live = slices.DeleteFunc(live, func(p piece) bool { return p.last < first })
 		for len(pieces) > 0 && pieces[0].first == first {
-			live = insert(live, pieces[0])
+			if len(pieces[0].term.comparisons) == 0 {
+				heap.Push(&decided, pieces[0])
+			} else {
+				live = insert(live, pieces[0])
+			}
 			pieces = pieces[1:]
+		}
+		for len(decided) > 0 && decided[0].last < first {
+			heap.Pop(&decided)
 		}
 		left = left[:0]
 		for _, p := range live {
-			left = append(left, p.term)
-			if len(p.term.comparisons) == 0 {
+			if len(decided) > 0 && decided[0].index < p.index {
 				break
 			}
+			left = append(left, p.term)
 		}
-		if r.work += len(live); r.work > r.limit {
+		if len(decided) > 0 {
+			left = append(left, decided[0].term)
+		}
+		if r.work += 1 + len(live); r.work > r.limit {
 			return 0, errTooMuchWork
 		}
 		to, err := r.read(left, otherwise)
@@ -322,6 +421,20 @@ func (r *reader) readWord(terms []term, otherwise bpf.Return, l level) (function
 		runs = append(runs, run{last, to})
 	}
 	return r.diagrams.word(l, runs), nil
+}
+
+// decisions is a heap of pieces by index.
+type decisions []piece
+
+func (d decisions) Len() int           { return len(d) }
+func (d decisions) Less(i, j int) bool { return d[i].index < d[j].index }
+func (d decisions) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
+func (d *decisions) Push(p any)        { *d = append(*d, p.(piece)) }
+func (d *decisions) Pop() any {
+	last := len(*d) - 1
+	p := (*d)[last]
+	*d = (*d)[:last]
+	return p
 }
 
 // insert puts p into its place by index.

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"slices"
+	"sync"
 
 	"seccomp-hook/pkg/bpf"
 )
@@ -45,6 +46,14 @@ type search struct {
 	// arm.
 	inherit func(first, last uint32) ref
 
+	table
+	chain chain
+	kinds kinds
+}
+
+// table is where a search keeps what it has found, and what it takes most of a
+// compilation's memory for: tables are used again.
+type table struct {
 	weight []share // of the arms before the i-th
 	// cells and costs are of the intervals of arms i to j, at i*stride+j. The
 	// costs are at j*stride+i as well, so that those which end in the same arm
@@ -54,8 +63,22 @@ type search struct {
 	// stride is the number of arms, or one more: it is odd, because what is a
 	// power of two apart competes for the same line of the processor's cache.
 	stride int
-	chain  chain
-	kinds  kinds
+}
+
+// searches are those that no compilation uses at the moment.
+var searches = sync.Pool{New: func() any { return new(search) }}
+
+// newSearch returns a search that is to be released.
+func newSearch(c *code, perTest share) *search {
+	s := searches.Get().(*search)
+	s.code, s.perTest = c, perTest
+	return s
+}
+
+// release gives s back. Nothing of the compilation stays there but capacity.
+func (s *search) release() {
+	s.code, s.arms, s.inherit = nil, nil, nil
+	searches.Put(s)
 }
 
 // cell is the best tree for an interval of arms.

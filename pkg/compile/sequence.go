@@ -8,6 +8,26 @@ import (
 	"seccomp-hook/pkg/spec"
 )
 
+// lengthOf returns about how many instructions terms need one after the other.
+func lengthOf(terms []term) int {
+	n := 0
+	words := func(mask uint32) int {
+		switch mask {
+		case 0:
+			return 0
+		case math.MaxUint32:
+			return 2
+		}
+		return 3
+	}
+	for i := range terms {
+		for _, c := range terms[i].comparisons {
+			n += words(c.mask) + words(c.lowMask)
+		}
+	}
+	return n
+}
+
 // length returns about how many instructions the rules of v need one after the
 // other.
 func length(v *spec.Verdict) int {
@@ -28,19 +48,15 @@ func length(v *spec.Verdict) int {
 	return n
 }
 
-// rules returns code for v, whatever A holds, that tries its rules one after
-// the other: what remains where a diagram would be too large. Where they are
+// list returns code for terms, whatever A holds, that tries them one after the
+// other: what remains where a diagram would be too large. Where they are
 // apart, a rule is tried whatever the others have found. The program is then not
 // longer, hardly slower, and its proof as short as the list; with tests left out
 // that others have made unnecessary, each in some of all cases, it would be as
 // long as a diagram is large.
-func (c *code) rules(e bpf.Endian, v *spec.Verdict, apart bool) ref {
-	next := c.ret(v.Default)
-	for i := range slices.Backward(v.Rules) {
-		t, possible := newTerm(&v.Rules[i])
-		if !possible {
-			continue
-		}
+func (c *code) list(e bpf.Endian, terms []term, otherwise bpf.Return, apart bool) ref {
+	next := c.ret(otherwise)
+	for _, t := range slices.Backward(terms) {
 		hit := c.ret(t.result)
 		for k, comparison := range slices.Backward(t.comparisons) {
 			hit = c.compare(e, comparison, hit, next, apart && k == 0)

@@ -282,10 +282,14 @@ func (r *Source) digest() [sha256.Size]byte {
 	return sha256.Sum256(r.Text)
 }
 
+// proof bounds what a proof takes where somebody waits for it: about a second.
+// Programs of the compiler take a tenth of it (TestLargeProfiles).
+var proof = verify.Budget{Steps: 10_000_000}
+
 // prove returns a *NoProgramError unless program gives every call the verdict of
 // policy.
 func prove(name string, policy *spec.Policy, program bpf.Program) error {
-	result, err := verify.Policy(policy, program)
+	result, err := proof.Policy(policy, program)
 	if err != nil {
 		return fmt.Errorf("profile %s: %w", name, err)
 	}

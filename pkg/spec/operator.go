@@ -22,9 +22,23 @@ const (
 // that the file alone does not say what it means.
 var ErrBaseProfile = errors.New("baseProfileName: the base profile is not in this file; write its rules into it, or merge the two with --mode union")
 
-// resource says that a text is a Kubernetes resource in YAML. JSON, which has its
-// names in quotes, does not match.
-var resource = regexp.MustCompile(`(?m)^(apiVersion|kind)[ \t]*:`)
+// isResource reports whether a text is a Kubernetes resource in YAML: whether a
+// line begins with one of the names that every resource has. JSON, which has its
+// names in quotes, does not.
+func isResource(text []byte) bool {
+	for {
+		for _, name := range [...]string{"apiVersion", "kind"} {
+			if rest, found := bytes.CutPrefix(text, []byte(name)); found && bytes.HasPrefix(bytes.TrimLeft(rest, " \t"), []byte(":")) {
+				return true
+			}
+		}
+		end := bytes.IndexByte(text, '\n')
+		if end < 0 {
+			return false
+		}
+		text = text[end+1:]
+	}
+}
 
 // document says where in YAML another document begins, or one ends.
 var document = regexp.MustCompile(`(?m)^(---|\.{3})([ \t].*)?$`)

@@ -14,7 +14,7 @@ func Parse(data []byte, name string) (*Profile, error) {
 		return nil, fmt.Errorf("spec: profile %s: %w", name, ErrTooLarge)
 	}
 	d := &decoder{profile: name, text: string(data)}
-	if resource.Match(data) {
+	if isResource(data) {
 		text, err := jsonOf(data)
 		switch {
 		case err != nil:

@@ -134,6 +134,27 @@ func TestHardPolicies(t *testing.T) {
 	}
 }
 
+// TestHardStacksAreNotWalked: of several filters together no diagram may say
+// anything, and a walk is none over them, so that what no diagram holds is
+// undecided, and never taken for equal.
+func TestHardStacksAreNotWalked(t *testing.T) {
+	for _, kind := range spectest.HardProfiles {
+		a := hardPolicy(t, kind.Profile(1, x86(t)...))
+		b := hardPolicy(t, kind.Profile(2, x86(t)...))
+		if a == nil || b == nil {
+			continue
+		}
+		for _, sides := range [][2]side{
+			{Stack(OfPolicy(a), OfPolicy(b)).side, policySide{a}},
+			{policySide{a}, Stack(OfPolicy(a), OfPolicy(b)).side},
+		} {
+			if r := walks(sides[0], sides[1], 50_000); r.Outcome != Undecided {
+				t.Errorf("%s: %v", kind.Name, r)
+			}
+		}
+	}
+}
+
 // TestWalksAgreeWithDiagrams compares both ways on random policies, each with its
 // plain program, and with one that is not its own.
 func TestWalksAgreeWithDiagrams(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 // policy returns what p gives to which calls. It reads the policy as its
 // documentation defines it and calls none of its methods.
 func (d *forest) policy(p *spec.Policy, o *order) *outcomes {
-	r := reader{forest: d, order: o, pieces: make(map[bpf.Return]*[]piece)}
+	r := reader{forest: d, order: o, pieces: make(map[bpf.Return]*[]piece), conditions: make(map[spec.Condition]ref)}
 	arch := d.word(o, bpf.OffArch/4)
 
 	elsewhere := all
@@ -72,6 +72,9 @@ type reader struct {
 	order   *order
 	pieces  map[bpf.Return]*[]piece
 	returns []bpf.Return // keys of pieces, in the order they came
+	// conditions are the calls for which each condition holds: a rule speaks of
+	// many calls.
+	conditions map[spec.Condition]ref
 }
 
 // part is a return value and calls that get it, whatever their number.
@@ -151,6 +154,16 @@ func (r *reader) verdict(parts []part, v *spec.Verdict, where ref) []part {
 
 // condition returns the calls for which c holds.
 func (r *reader) condition(c spec.Condition) ref {
+	if calls, known := r.conditions[c]; known {
+		return calls
+	}
+	calls := r.compares(c)
+	r.conditions[c] = calls
+	return calls
+}
+
+// compares is condition for one that is new.
+func (r *reader) compares(c spec.Condition) ref {
 	var value, against [64]ref
 	low := (bpf.OffArgs + 8*int(c.Arg)) / 4
 	for i := range value {

@@ -118,7 +118,7 @@ func TestPolicyIsItsDefinition(t *testing.T) {
 // Each operator at its border, for masks of all widths.
 func TestConditions(t *testing.T) {
 	d := newTestForest(t)
-	reads := reader{forest: d, order: wordwise}
+	reads := reader{forest: d, order: wordwise, conditions: map[spec.Condition]ref{}}
 	masks := []uint64{0, 1, 0xff, 0xf0f0, 0xffffffff, 0xffffffff00000000, 0x00ffff0000ffff00, 1 << 63, ^uint64(0)}
 	values := []uint64{0, 1, 0x80, 0xf0, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x100000005, 1 << 63, ^uint64(0) - 1, ^uint64(0)}
 	for op := spec.EQ; op <= spec.GE; op++ {

@@ -15,6 +15,9 @@ type side interface {
 	outcomes(d *forest, o *order) *outcomes
 	// verdict says what one call gets, without any diagram.
 	verdict(call *bpf.Data) (Verdict, error)
+	// conditions is how many conditions rules have, each counted once. It is 0
+	// for a program.
+	conditions() int
 	// tokens are architecture tokens of which a witness is worth more than of
 	// others, the best one first.
 	tokens() []uint32
@@ -40,6 +43,20 @@ func (s policySide) verdict(call *bpf.Data) (Verdict, error) {
 		}
 	}
 	return v, nil
+}
+
+func (s policySide) conditions() int {
+	seen := make(map[spec.Condition]struct{})
+	for i := range s.Tokens {
+		for k := range s.Tokens[i].Ranges {
+			for _, rule := range s.Tokens[i].Ranges[k].Verdict.Rules {
+				for _, c := range rule.Conditions {
+					seen[c] = struct{}{}
+				}
+			}
+		}
+	}
+	return len(seen)
 }
 
 func (s policySide) tokens() []uint32 {
@@ -73,6 +90,8 @@ func (s programSide) verdict(call *bpf.Data) (Verdict, error) {
 	r, err := s.prog.Run(&w)
 	return Verdict{Return: r}, err
 }
+
+func (s programSide) conditions() int { return 0 }
 
 // tokens are the constants of equality tests right after a load of the
 // architecture.

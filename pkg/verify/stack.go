@@ -104,6 +104,14 @@ func (s several) verdict(call *bpf.Data) (Verdict, error) {
 	return together, nil
 }
 
+func (s several) conditions() int {
+	n := 0
+	for _, f := range s.filters {
+		n += f.conditions()
+	}
+	return n
+}
+
 func (s several) tokens() []uint32 {
 	var tokens []uint32
 	for _, f := range s.filters {

@@ -92,7 +92,7 @@ func (budget Budget) compare(first, second side) (Result, error) {
 			r = walks(first, second, budget.Steps/try.stepsShare)
 			at = r.At
 		} else {
-			d.reset(Budget{budget.Nodes / try.nodesShare, budget.Steps / try.stepsShare})
+			d.reset(budget.share(try.nodesShare, try.stepsShare, first.conditions()+second.conditions()))
 			r, err = d.attempt(first, second, try.order)
 		}
 		total.Nodes = max(total.Nodes, r.Effort.Nodes)
@@ -104,6 +104,22 @@ func (budget Budget) compare(first, second side) (Result, error) {
 	}
 	return Result{Outcome: Undecided, At: at, Effort: total}, nil
 }
+
+// share returns a part of the budget, but at least what reading so many conditions
+// can take.
+func (budget Budget) share(nodes, steps, conditions int) Budget {
+	return Budget{
+		Nodes: min(budget.Nodes, max(budget.Nodes/nodes, nodesOfCondition*conditions)),
+		Steps: min(budget.Steps, max(budget.Steps/steps, stepsOfCondition*conditions)),
+	}
+}
+
+// nodesOfCondition and stepsOfCondition are what a diagram of a condition on all
+// 64 bits takes, and as much again for those of what rules before it left.
+const (
+	nodesOfCondition = 128
+	stepsOfCondition = 256
+)
 
 // stepsOfWalk is how many steps on diagrams cost as much as one of a walk.
 const stepsOfWalk = 100

@@ -27,6 +27,7 @@ type walk struct {
 	marked []use // what the marks behind those of the rules are about
 
 	steps   *int                 // what is left of them
+	looks   int                  // since the last step that they came to
 	left    int                  // what is left for the innermost proof that may fail
 	differs func(r *region) bool // whether a call of r shows a difference
 	// stopped says that there is a difference, or no proof, and found that it is
@@ -156,6 +157,7 @@ func (w *walk) prove(node int, r *region) *lemma {
 	}
 	list := w.lemmas[node]
 	for _, l := range slices.Backward(list[max(0, len(list)-mostLemmas):]) {
+		w.look(1 + len(l.marks)/8)
 		if r.meets(l) {
 			return l
 		}
@@ -245,6 +247,7 @@ func (w *walk) try(node int, r *region) *lemma {
 // on. What it finds again it need not be told.
 func (w *walk) needed(node int, m marks) marks {
 	kept := slices.Clone(m)
+	w.look(len(w.rules) + len(w.marked))
 	for i := range w.rules {
 		rule, again := &w.rules[i], true
 		for k := range rule.clauses {
@@ -262,10 +265,20 @@ func (w *walk) needed(node int, m marks) marks {
 	return kept
 }
 
-// step counts one step, and reports whether there was one left.
+// looksOfStep is how many looks at a rule, a clause or a literal count as a step:
+// a step takes the longer the more of them there are, and steps bound the time.
+const looksOfStep = 64
+
+// look counts looks, for the next step.
+func (w *walk) look(n int) { w.looks += n }
+
+// step counts one step and the looks since the last one, and reports whether there
+// was one left.
 func (w *walk) step() bool {
-	*w.steps--
-	w.left--
+	n := 1 + w.looks/looksOfStep
+	w.looks %= looksOfStep
+	*w.steps -= n
+	w.left -= n
 	w.stopped = w.stopped || *w.steps <= 0 || w.trying > 0 && w.left <= 0
 	return !w.stopped
 }
@@ -350,6 +363,7 @@ func (w *walk) with(r *region, l literal) (*region, bool) {
 	if is.others != was.others {
 		recent = 1
 	}
+	w.look(len(w.byWord[l.word]))
 	for _, u := range w.byWord[l.word] {
 		rule := &w.rules[u.rule]
 		if part.marks.has(rule.first + u.clause) {
@@ -408,6 +422,7 @@ func (w *walk) generalise(whole, proved *lemma, r, part *region, l literal) {
 			w.everything(whole, r, q.word)
 		}
 	}
+	w.look(len(proved.literals) * (1 + len(whole.literals)/8))
 	for _, q := range proved.literals {
 		needs(q)
 	}
@@ -456,6 +471,7 @@ func (w *walk) conclude(ret bpf.Return, r *region) *lemma {
 	}
 	l := w.whole()
 	open := -1 // the first rule that may apply and would return ret
+	w.look(len(w.rules) / 8)
 	for i := range w.rules {
 		rule := &w.rules[i]
 		if r.marks.has(i) {
@@ -464,7 +480,7 @@ func (w *walk) conclude(ret bpf.Return, r *region) *lemma {
 			}
 			continue
 		}
-		first, idle := w.look(rule, r)
+		first, idle := w.decides(rule, r)
 		switch {
 		case idle && rule.ret != ret:
 			for _, q := range rule.clauses[first].reason(false, r) {
@@ -495,11 +511,12 @@ func (w *walk) conclude(ret bpf.Return, r *region) *lemma {
 	return w.differ(r)
 }
 
-// look returns the first clause that says that a rule does not apply to the calls
+// decides returns the first clause that says that a rule does not apply to the calls
 // of r, and that this is so; or the first that may say so, -1 where the rule
 // applies.
-func (w *walk) look(rule *walked, r *region) (clause int, idle bool) {
+func (w *walk) decides(rule *walked, r *region) (clause int, idle bool) {
 	clause = -1
+	w.look(len(rule.clauses))
 	for k := range rule.clauses {
 		if r.marks.has(rule.first + k) {
 			continue
@@ -594,7 +611,7 @@ func (w *walk) contradiction(r *region) *lemma {
 			continue
 		}
 		rule := &w.rules[i]
-		if first, _ := w.look(rule, r); first >= 0 {
+		if first, _ := w.decides(rule, r); first >= 0 {
 			continue
 		}
 		w.applies(l, rule, r)

@@ -97,6 +97,8 @@ func walks(first, second side, steps int) Result {
 		w.all(nil, func(spec.Verdict) verdictGraph { return verdictGraph{g, root} })
 	case policySide:
 		w.all(s.Policy, w.graph)
+	default:
+		return Result{} // several filters together are for the diagrams
 	}
 	w.result.Effort.Steps = steps - w.steps
 	return w.result

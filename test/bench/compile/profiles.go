@@ -12,6 +12,7 @@ import (
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/reference"
 	"seccomp-hook/pkg/spec"
+	"seccomp-hook/pkg/spec/spectest"
 )
 
 // argumentHeavy allows what Docker's default profile allows on x86_64, but
@@ -28,6 +29,19 @@ var benchmarks = []benchmark{
 	{"23 argument-checked calls, 168 constants, x86_64", heavy, nil, []string{"x86_64"}},
 }
 
+// The hard profiles: those whose rules overlap so much that no decision diagram
+// holds them.
+func init() {
+	x86_64, _ := arch.ByName("x86_64")
+	for _, kind := range spectest.HardProfiles {
+		benchmarks = append(benchmarks, benchmark{
+			name:  "Hard: " + kind.Name + ", x86_64",
+			read:  func() (*spec.Profile, error) { return kind.Profile(0, x86_64), nil },
+			archs: []string{"x86_64"},
+		})
+	}
+}
+
 type benchmark struct {
 	name  string
 	read  func() (*spec.Profile, error)
@@ -41,14 +55,15 @@ func heavy() (*spec.Profile, error) { return spec.Parse(argumentHeavy, "argument
 
 // policy is a profile in the forms in which compilers take it.
 type policy struct {
-	text    []byte // JSON
-	object  *specs.LinuxSeccomp
+	text    []byte              // JSON
+	object  *specs.LinuxSeccomp // that, parsed as runc does
+	parsed  *spec.Profile       // and as this project does
 	target  spec.Target
 	meaning *spec.Policy
 }
 
 // load resolves b for its target, without the names in left.
-func (b benchmark) load(left []string) (*policy, error) {
+func (b *benchmark) load(left []string) (*policy, error) {
 	profile, err := b.read()
 	if err != nil {
 		return nil, err
@@ -73,13 +88,19 @@ func (b benchmark) load(left []string) (*policy, error) {
 	if p.text, err = json.Marshal(p.object); err != nil {
 		return nil, err
 	}
+	if p.parsed, err = spec.Parse(p.text, "benchmark"); err != nil {
+		return nil, err
+	}
 	p.meaning, err = p.resolve()
 	return p, err
 }
 
-// resolve goes from JSON text to the policy, as all of this project's compiling
-// begins.
-func (p *policy) resolve() (*spec.Policy, error) {
+// resolve goes from parsed rules to the policy, as all of this project's
+// compiling begins.
+func (p *policy) resolve() (*spec.Policy, error) { return p.parsed.Resolve(p.target) }
+
+// read is resolve from JSON text.
+func (p *policy) read() (*spec.Policy, error) {
 	profile, err := spec.Parse(p.text, "benchmark")
 	if err != nil {
 		return nil, err
