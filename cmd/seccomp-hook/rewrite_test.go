@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"seccomp-hook/pkg/arch"
+	"seccomp-hook/pkg/bpf"
 )
 
 // rewriting is a folder with profiles and programs to rewrite.
@@ -25,6 +26,8 @@ func rewriting(t *testing.T) string {
 			{"names":["write"],"action":"SCMP_ACT_ERRNO","errnoRet":13}]}`,
 		"notify.json": `{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],"listenerPath":"/run/a","syscalls":[
 			{"names":["mount"],"action":"SCMP_ACT_NOTIFY"}]}`,
+		"trap.json": `{"defaultAction":"SCMP_ACT_TRAP","architectures":["SCMP_ARCH_X86"],"syscalls":[
+			{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}`,
 		"other.json": `{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],"listenerPath":"/run/b","syscalls":[
 			{"names":["mount"],"action":"SCMP_ACT_NOTIFY"}]}`,
 		"web.yaml": "apiVersion: security-profiles-operator.x-k8s.io/v1beta1\nkind: SeccompProfile\nspec:\n  defaultAction: SCMP_ACT_ERRNO\n  architectures: [SCMP_ARCH_X86_64]\n" +
@@ -33,6 +36,19 @@ func rewriting(t *testing.T) string {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// The first two arguments of socket are the same, or it fails.
+	raw, err := bpf.Program{
+		bpf.Load(bpf.OffArch), bpf.Jump(bpf.JEQ, 0xc000003e, 1, 0), bpf.Ret(bpf.RetKillThread),
+		bpf.Load(bpf.OffNr), bpf.Jump(bpf.JGE, 0x40000000, 0, 1), bpf.Ret(bpf.RetKillThread), bpf.Jump(bpf.JEQ, 41, 1, 0), bpf.Ret(bpf.RetAllow),
+		bpf.Load(bpf.OffArgs), {Code: bpf.MISC | bpf.TAX}, bpf.Load(bpf.OffArgs + 8), {Code: bpf.JMP | bpf.JEQ | bpf.X, Jf: 1},
+		bpf.Ret(bpf.RetAllow), bpf.Ret(bpf.Errno(1)),
+	}.MarshalBinary()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "compared.bpf"), raw, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	program, err := os.ReadFile("../../pkg/verify/testdata/docker-x86_64-runc.bpf")
 	if err == nil {
@@ -78,6 +94,8 @@ func TestRewrite(t *testing.T) {
 		{"decompile", 64, nil, []string{"one of --filter, --pid and ID"}},
 		{"decompile --filter @docker.bpf --format xml", 64, nil, []string{"must be oci"}},
 		{"decompile --filter @docker.bpf --format text", 0, []string{"default: ERRNO(1)\narchitectures: x86_64\nALLOW: accept", "ALLOW if arg0 & 0x7e020000 == 0x0: clone"}, nil},
+		{"decompile --filter @compared.bpf", 1, nil, []string{"x86_64:socket: ALLOW, in the profile ERRNO(1): it compares arguments with each other, or computes with them, in a way that no rules say (program 0, line 12: return ALLOW)", "--lossy writes one that allows no more"}},
+		{"decompile --lossy --format text --filter @compared.bpf", 0, []string{"default: ALLOW\narchitectures: x86_64\nERRNO(1): socket\n"}, []string{"x86_64:socket"}},
 		{"merge @allow.json", 64, nil, []string{"requires at least 2"}},
 		{"merge --mode sum @allow.json @deny.json", 64, nil, []string{"must be stack or union"}},
 		// What one profile denies is denied; its errno is kept.
@@ -126,13 +144,48 @@ func TestFormatTwice(t *testing.T) {
 	}
 }
 
+// sectionOf returns the section of a page under a heading.
+func sectionOf(page, heading string) string {
+	section := page[max(strings.Index(page, "## "+heading+"\n"), 0):]
+	if end := strings.Index(section[1:], "\n## "); end > 0 {
+		section = section[:end+1]
+	}
+	return section
+}
+
+// fieldsOf returns the names of all fields, those of objects within objects and
+// lists too; but for the profile's, which have the runtime-spec for a document.
+func fieldsOf(document any) []string {
+	var names []string
+	switch d := document.(type) {
+	case map[string]any:
+		for name, value := range d {
+			if names = append(names, name); name != "profile" || !isObject(value) {
+				names = append(names, fieldsOf(value)...)
+			}
+		}
+	case []any:
+		for _, value := range d {
+			names = append(names, fieldsOf(value)...)
+		}
+	}
+	return names
+}
+
+func isObject(value any) bool {
+	_, is := value.(map[string]any)
+	return is
+}
+
 // TestSchemas: the JSON has the version and the fields that docs/json.md lists.
 func TestSchemas(t *testing.T) {
 	dir := rewriting(t)
 	documented := documentation(t, "json.md")
 	for _, args := range []string{
 		"decompile --format json --filter @docker.bpf",
+		"decompile --format json --lossy --filter @compared.bpf",
 		"merge --format json --arch x86_64 @allow.json @deny.json",
+		"merge --format json --lossy --mode union --arch x86_64,x86 @allow.json @trap.json",
 		"minimize --format json @allow.json",
 		"compile --format json @deny.json",
 		"cache --format json --filter @docker.bpf",
@@ -148,13 +201,17 @@ func TestSchemas(t *testing.T) {
 		if fields["version"] != float64(schemaVersion) {
 			t.Errorf("%s: version %v", args, fields["version"])
 		}
-		section := documented[max(strings.Index(documented, "## "+strings.Fields(args)[0]+"\n"), 0):]
-		if end := strings.Index(section[1:], "\n## "); end > 0 {
-			section = section[:end+1]
+		command := strings.Fields(args)[0]
+		section := sectionOf(documented, command)
+		if command == "merge" {
+			section += sectionOf(documented, "decompile") // to which it points
 		}
-		for name := range fields {
+		for _, name := range fieldsOf(fields) {
+			if strings.HasPrefix(name, "io.seccomp-hook.") {
+				continue // of annotations, which docs/annotations.md lists
+			}
 			if !strings.Contains(section, "`"+name+"`") {
-				t.Errorf("docs/json.md, %s: no %q", strings.Fields(args)[0], name)
+				t.Errorf("docs/json.md, %s: no %q", command, name)
 			}
 		}
 	}

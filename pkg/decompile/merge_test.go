@@ -58,7 +58,10 @@ func TestMergeLaws(t *testing.T) {
 		equal("union(a, a) = a", verify.Union(a, a), a)
 		equal("stack is associative", verify.Stack(verify.Stack(a, b), c), verify.Stack(a, verify.Stack(b, c)))
 		equal("union is associative", verify.Union(verify.Union(a, b), c), verify.Union(a, verify.Union(b, c)))
-		equal("stack(a, union(a, b)) allows what a allows", verify.Stack(verify.Union(a, b), a), a)
+		equal("stack(union(a, b), a) = a", verify.Stack(verify.Union(a, b), a), a)
+		equal("union(stack(a, b), a) = a", verify.Union(verify.Stack(a, b), a), a)
+		commutes(t, "stack", verify.Stack(a, b), verify.Stack(b, a))
+		commutes(t, "union", verify.Union(a, b), verify.Union(b, a))
 
 		// The same by the policies' definition, which knows no diagrams.
 		samplers := []*spectest.Sampler{spectest.NewSampler(profiles[0], archs), spectest.NewSampler(profiles[1], archs)}
@@ -89,6 +92,37 @@ func TestMergeLaws(t *testing.T) {
 			equal("spec.Stricter is a stack", verify.Stack(b, a), verify.OfPolicy(other)) // its first is the newer
 		}
 	}
+}
+
+// commutes proves that two filters take the same action for every call; what
+// they tell the caller with it can differ.
+func commutes(t *testing.T, law string, f, g verify.Filter) {
+	t.Helper()
+	space := verify.NewSpace(verify.Budget{})
+	a, err := space.Function(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := space.Function(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := func(first, last uint32, p, q *verify.Choice) {
+		for _, x := range p.Parts {
+			for _, y := range q.Parts {
+				if x.Return.Action() != y.Return.Action() && !x.Calls.And(y.Calls).Empty() {
+					t.Errorf("%s is not commutative: numbers %d to %d get %v and %v", law, first, last, x.Return, y.Return)
+				}
+			}
+		}
+		if !p.Doubt.Empty() || !q.Doubt.Empty() {
+			t.Errorf("%s: numbers %d to %d are in doubt", law, first, last)
+		}
+	}
+	for _, token := range a.Tokens() {
+		verify.Zip(a.Of(token), b.Of(token), same)
+	}
+	verify.Zip(a.Elsewhere(), b.Elsewhere(), same)
 }
 
 // TestMergeBuiltins: the two builtins together are a profile on every machine.

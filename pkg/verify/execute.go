@@ -178,6 +178,16 @@ type state struct {
 // that they repeat weighs more.
 const mostStates = 2
 
+// tolerantStates is the same where to unite two words is to know nothing.
+const tolerantStates = 12
+
+func (e *executor) mostStates() int {
+	if e.tolerant {
+		return tolerantStates
+	}
+	return mostStates
+}
+
 // step executes instruction i from state s.
 func (e *executor) step(i int, s state) {
 	in, operand := e.prog[i], s.x
@@ -293,7 +303,7 @@ func (e *executor) arrive(i int, s state) {
 			there.calls = e.either(there.calls, s.calls)
 			return
 		}
-		if n == mostStates {
+		if n == e.mostStates() {
 			e.unite(there, &s)
 			return
 		}
