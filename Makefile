@@ -113,6 +113,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 soak: ## Run the long versions of fuzzing, of the proof's mutation test and of the comparison with libseccomp (hours)
 	hack/fuzz.sh 10m
 	go test -timeout 6h -run Mutation -mutations ./pkg/verify
+	go test -timeout 1h -run Random -v ./pkg/decompile -programs 2000
 	go test -timeout 6h -count 1000 -run '^(TestSuspendManyAtOnce|TestEarlyExec|TestGroupStop|TestChildren|TestInitStopped|TestFollowHere)$$' ./pkg/install
 	go test -timeout 6h -count 1 -tags integration -run '^TestFaults$$' ./test/integration -faulted-starts 50000
 	CGO_ENABLED=1 go test -timeout 1h -tags libseccomp -run Random -profiles 20000 -v ./test/differential

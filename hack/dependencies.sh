@@ -25,6 +25,8 @@ test)
 		bats gawk jq bsdutils xz-utils procps util-linux
 		# Looking at processes from outside, scripts, man pages, completions.
 		strace shellcheck man-db zsh fish
+		# Daemons that are filtered: by themselves, and by systemd.
+		openssh-server systemd vsftpd
 		# The other architecture: a machine of it, and what runs there.
 		"${machine[@]}"
 	)

@@ -6,14 +6,12 @@ import (
 	"io"
 	"strings"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
 
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/decompile"
 	"seccomp-hook/pkg/explain"
-	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install/live"
 	"seccomp-hook/pkg/spec"
 	"seccomp-hook/pkg/verify"
@@ -25,8 +23,8 @@ func decompileCommand() *cobra.Command {
 		Use:   "decompile [flags] (--filter F [--filter G …] | --pid N | ID)",
 		Short: "Write the profile that programs are equal to",
 		Long: `Write the profile that programs are equal to: programs in the raw format, the
-oldest first, or those of a live process, or of a container that was started
-with seccomp-hook. Several are taken together, as the kernel takes them.
+oldest first, or those of a live process, or of the first process of a container,
+whoever started it. Several are taken together, as the kernel takes them.
 
 The profile is proved equal. What no profile can say is told call by call on
 stderr, with the program's line, and nothing is written; with --lossy a profile
@@ -101,15 +99,10 @@ func (o *decompileOptions) run(cmd *cobra.Command, args []string) error {
 func (o *decompileOptions) live(args []string, options *decompile.Options) ([]bpf.Program, error) {
 	pid := o.pid
 	if len(args) > 0 {
-		text, err := hook.State(o.root, args[0])
-		if err != nil {
+		var err error
+		if pid, _, err = containerInit(o.root, args[0]); err != nil {
 			return nil, err
 		}
-		var state specs.State
-		if err := json.Unmarshal(text, &state); err != nil {
-			return nil, fmt.Errorf("container %s: %w", args[0], err)
-		}
-		pid = state.Pid
 	}
 	options.Name = fmt.Sprintf("process %d", pid)
 	installed, err := live.Programs(pid)

@@ -118,10 +118,22 @@ func (d *decompiler) best() (*draft, error) {
 			if best == nil || one.better(best) {
 				best = one
 			}
-			if len(one.differences) == 0 || !one.more && one.less() <= mostLess {
+			if len(one.differences) == 0 || !one.more && (one.less() <= mostLess || d.space.Spent()) {
 				return best, nil
 			}
 		}
+	}
+	if best.more {
+		// One that says as little of each call as there is to say.
+		one := &draft{decompiler: d, archs: d.archs[:1], fallback: bpf.Errno(1)}
+		for c := range one.caution {
+			one.caution[c] = strictly
+		}
+		one.write()
+		if err := one.read(); err != nil || one.more {
+			return nil, fmt.Errorf("%w: no profile allows no more: %w", errBroken, err)
+		}
+		best = one
 	}
 	return best, nil
 }

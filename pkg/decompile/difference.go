@@ -61,12 +61,32 @@ func (o *draft) compare() {
 
 // add adds a difference if it is one; none says that no kernel makes its calls.
 func (o *draft) add(d difference, p pair, none bool) {
-	if d.comparison = o.pair(p); d.differs.Empty() {
+	d.comparison = o.numbers(o.pair(p), d.first, d.last)
+	if d.differs.Empty() {
 		return
 	}
 	o.milder = o.milder || !d.milder.Empty()
 	o.more = o.more || !d.more.Empty() && !none
 	o.differences = append(o.differences, d)
+}
+
+// numbers returns what of a comparison is about some numbers. Of a filter that
+// does more with the number than compare it, the choices are about numbers, too.
+func (d *decompiler) numbers(c *comparison, first, last uint32) *comparison {
+	cut := *c
+	sets := [...]*verify.Set{&cut.doubt, &cut.differs, &cut.milder, &cut.more, &cut.less}
+	if !slices.ContainsFunc(sets[:], func(s *verify.Set) bool { return s.Numbered() }) {
+		return c
+	}
+	if !d.space.Within(stepsOfWords, func() {
+		between := d.space.Between(first, last)
+		for _, set := range sets {
+			*set = set.And(between)
+		}
+	}) {
+		return c
+	}
+	return &cut
 }
 
 // difference returns what there is about a call, nil for none.

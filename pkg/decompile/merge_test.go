@@ -83,8 +83,8 @@ func TestMergeLaws(t *testing.T) {
 			if rankOf(first) > rankOf(second) {
 				mild = first
 			}
-			agrees(t, stacked, &call, strict)
-			agrees(t, united, &call, mild)
+			agrees(t, "stack", stacked, &call, strict)
+			agrees(t, "union", united, &call, mild)
 		}
 
 		// The other implementation of the kernel's order.

@@ -2,6 +2,7 @@ package decompile_test
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -15,7 +16,10 @@ import (
 	"seccomp-hook/pkg/verify"
 )
 
-var count = flag.Int("count", 18, "random programs and profiles to take apart")
+var (
+	count = flag.Int("programs", 60, "random programs and profiles to take apart")
+	first = flag.Int("first", 0, "the first of the random programs")
+)
 
 // machines are the architectures of random profiles, the native one first.
 var machines = [][]string{
@@ -57,11 +61,11 @@ func boolean(b bool) int {
 
 // agrees holds the profile of a result to what the filter returns for a call:
 // the same, unless a loss speaks of the call, and never more.
-func agrees(t *testing.T, r *decompile.Result, call *bpf.Data, want bpf.Return) {
+func agrees(t *testing.T, what string, r *decompile.Result, call *bpf.Data, want bpf.Return) {
 	t.Helper()
 	got := r.Policy.Evaluate(call)
 	if executes(got) > executes(want) && call.Nr != ^uint32(0) {
-		t.Fatalf("%+v: the filter says %v, the profile %v, which is more", call, want, got)
+		t.Fatalf("%s: %+v: the filter says %v, the profile %v, which is more", what, call, want, got)
 	}
 	if got == want {
 		return
@@ -72,7 +76,7 @@ func agrees(t *testing.T, r *decompile.Result, call *bpf.Data, want bpf.Return) 
 			return
 		}
 	}
-	t.Fatalf("%+v: the filter says %v, the profile %v, and no loss", call, want, got)
+	t.Fatalf("%s: %+v: the filter says %v, the profile %v, and no loss", what, call, want, got)
 }
 
 // Profiles come back: a profile that says the same is found for nearly all, and
@@ -97,7 +101,7 @@ func TestRandomProfiles(t *testing.T) {
 		s := spectest.NewSampler(p, archs)
 		for range 200 {
 			call := s.Call(r)
-			agrees(t, got, &call, policy.Evaluate(&call))
+			agrees(t, fmt.Sprintf("profile %d", i), got, &call, policy.Evaluate(&call))
 		}
 		all[shape]++
 		if len(got.Losses) == 0 {
@@ -115,9 +119,9 @@ func TestRandomProfiles(t *testing.T) {
 // Programs that no compiler wrote: the profile allows no more, and says where it
 // is not the same.
 func TestRandomPrograms(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
 	equal, given, total := 0, 0, 0
 	for i := range *count {
+		r := rand.New(rand.NewPCG(3, uint64(*first+i)))
 		p := bpftest.Random(r, bpftest.Style(i%2), 1+r.IntN(60))
 		total++
 		got, err := decompile.Profile(verify.OfProgram(p, bpf.Little), decompile.Options{
@@ -138,7 +142,7 @@ func TestRandomPrograms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			agrees(t, got, &call, want)
+			agrees(t, fmt.Sprintf("program %d", *first+i), got, &call, want)
 		}
 		for _, l := range got.Losses {
 			if (l.Filter == l.Profile) != l.Undecided {

@@ -239,17 +239,17 @@ func (d *forest) member(r ref, set func(level uint32)) {
 	}
 }
 
-// within does some work within a budget of its own, and reports whether that
-// was enough. If not, what the work returned is not to be used, and the forest
-// is as it was before.
+// within does some work within a budget of its own, whatever is left of the
+// forest's, and reports whether that was enough. If not, what the work returned is
+// not to be used, and the forest is as it was before.
 func (d *forest) within(budget Budget, work func()) bool {
-	outer, mark := d.budget, len(d.nodes)
-	d.budget = Budget{min(outer.Nodes, mark+budget.Nodes), min(outer.Steps, d.steps+budget.Steps)}
+	outer, exhausted, mark := d.budget, d.exhausted, len(d.nodes)
+	d.budget, d.exhausted = Budget{mark + budget.Nodes, d.steps + budget.Steps}, false
 	d.trials++
 	work()
 	d.trials--
 	failed := d.exhausted
-	d.budget, d.exhausted = outer, false
+	d.budget, d.exhausted = outer, exhausted
 	if failed && len(d.nodes) > mark {
 		d.nodes = d.nodes[:mark]
 		clear(d.memo) // it knows of nodes that are no more

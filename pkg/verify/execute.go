@@ -38,7 +38,8 @@ type executor struct {
 	// The parts of the result can overlap then; each call is at least in that of
 	// what it gets.
 	tolerant bool
-	anything ref // the calls that may get any value, as an unknown one is returned
+	limit    Budget // of a tolerant executor: where the forest's own is used up for it
+	anything ref    // the calls that may get any value, as an unknown one is returned
 	read     [words]bool
 }
 
@@ -92,7 +93,10 @@ func (e *executor) try(work func()) bool {
 		work()
 		return true
 	}
-	return e.within(perOperation, work)
+	return e.within(Budget{
+		Nodes: max(0, min(perOperation.Nodes, e.limit.Nodes-len(e.nodes))),
+		Steps: max(0, min(perOperation.Steps, e.limit.Steps-e.steps)),
+	}, work)
 }
 
 // number returns the value k, the same one every time.

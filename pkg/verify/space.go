@@ -52,13 +52,13 @@ func (s *Space) Err() error {
 	return nil
 }
 
-// reserve does some small work on sets, for which there is always enough left.
-func (s *Space) reserve(work func()) {
-	outer := s.d.budget
-	s.d.budget = Budget{len(s.d.nodes) + reserved, s.d.steps + reserved}
-	work()
-	s.d.budget = outer
+// Spent reports whether the budget of the Space is used up, by whatever work.
+func (s *Space) Spent() bool {
+	return len(s.d.nodes) > s.d.budget.Nodes || s.d.steps > s.d.budget.Steps
 }
+
+// reserve does some small work on sets, for which there is always enough left.
+func (s *Space) reserve(work func()) { s.d.within(Budget{reserved, reserved}, work) }
 
 const reserved = 1 << 14
 

@@ -39,7 +39,7 @@ type entry struct {
 
 func (s *Space) ofProgram(p programSide) *Function {
 	z := &specializer{executor: newExecutor(s.d, p.prog, wordwise, p.endian), space: s, known: make(map[entry]*Choice)}
-	z.tolerant = true
+	z.tolerant, z.limit = true, Budget{s.d.budget.Nodes / 2, s.d.budget.Steps / 2}
 	s.reserve(func() {
 		for w := range z.loaded {
 			z.loaded[w] = &value{vector: z.word(wordwise, w)}
