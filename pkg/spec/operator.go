@@ -3,6 +3,7 @@ package spec
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"regexp"
 
 	"sigs.k8s.io/yaml"
@@ -20,7 +21,7 @@ const (
 // ErrBaseProfile says that a SeccompProfile has a baseProfileName. The operator
 // unites the rules of the two, the base being in a cluster or a registry, so
 // that the file alone does not say what it means.
-var ErrBaseProfile = errors.New("baseProfileName: the base profile is not in this file; write its rules into it, or merge the two with --mode union")
+var ErrBaseProfile = errors.New("spec.baseProfileName: the base profile is not in this file; take the property out, and merge the file with the base by merge --mode union")
 
 // isResource reports whether a text is a Kubernetes resource in YAML: whether a
 // line begins with one of the names that every resource has. JSON, which has its
@@ -173,7 +174,7 @@ func (f *file) finishOperator(d *decoder, pos int) error {
 	case !o.spec:
 		return d.fail(pos, "no spec")
 	case o.base != "":
-		return &RuleError{Profile: d.profile, Rule: -1, Err: ErrBaseProfile}
+		return fmt.Errorf("spec: profile %s: %w", d.profile, ErrBaseProfile)
 	}
 	f.Form = FormOperator
 	return nil

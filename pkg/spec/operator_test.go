@@ -77,7 +77,7 @@ func TestOperatorProfileIsRefused(t *testing.T) {
 	for _, test := range []struct{ name, from, to, want string }{
 		{"version", "v1beta1", "v1alpha1", `a resource "SeccompProfile" of "security-profiles-operator.x-k8s.io/v1alpha1"`},
 		{"kind", "kind: SeccompProfile", "kind: Pod", `a resource "Pod"`},
-		{"base", "  defaultAction", "  baseProfileName: runc\n  defaultAction", "baseProfileName"},
+		{"base", "  defaultAction", "  baseProfileName: runc\n  defaultAction", "spec: profile web.yaml: spec.baseProfileName: the base profile is not in this file; take the property out"},
 		{"two documents", "spec:\n", "---\nspec:\n", "more than one YAML document"},
 		{"a second one behind", "SCMP_CMP_LE}\n", "SCMP_CMP_LE}\n---\nkind: Pod\n", "more than one YAML document"},
 		{"twice", "metadata:", "kind: SeccompProfile\nmetadata:", "kind"},
