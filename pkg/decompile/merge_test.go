@@ -43,7 +43,7 @@ func pair(t *testing.T, r *rand.Rand, archs []*arch.Arch) (p [2]*spec.Profile, p
 // filters has no part in the actions, nor has how they are grouped.
 func TestMergeLaws(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	for i := range *count {
+	for i := range many() {
 		archs := architectures(t, machines[i%len(machines)])
 		profiles, p := pair(t, r, archs)
 		_, q := pair(t, r, archs)

@@ -52,6 +52,14 @@ func executes(r bpf.Return) int {
 	return 0
 }
 
+// many is how many of them.
+func many() int {
+	if testing.Short() {
+		return *count / 4
+	}
+	return *count
+}
+
 func boolean(b bool) int {
 	if b {
 		return 1
@@ -84,7 +92,7 @@ func agrees(t *testing.T, what string, r *decompile.Result, call *bpf.Data, want
 func TestRandomProfiles(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var exact, all [3]int
-	for i := range *count {
+	for i := range many() {
 		archs := architectures(t, machines[i%len(machines)])
 		shape := spectest.Shape(i / len(machines) % 3)
 		p := spectest.Profile(r, spectest.Options{Archs: archs, Shape: shape})
@@ -120,7 +128,7 @@ func TestRandomProfiles(t *testing.T) {
 // is not the same.
 func TestRandomPrograms(t *testing.T) {
 	equal, given, total := 0, 0, 0
-	for i := range *count {
+	for i := range many() {
 		r := rand.New(rand.NewPCG(3, uint64(*first+i)))
 		p := bpftest.Random(r, bpftest.Style(i%2), 1+r.IntN(60))
 		total++

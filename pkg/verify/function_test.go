@@ -47,7 +47,11 @@ func TestFunctionRandom(t *testing.T) {
 	x86_64, _ := arch.ByName("x86_64")
 	x86, _ := arch.ByName("x86")
 	certain, calls := [2]int{}, [2]int{}
-	for i := range *functions {
+	n := *functions
+	if testing.Short() {
+		n /= 4
+	}
+	for i := range n {
 		style := bpftest.Style(i % 2)
 		p := bpftest.Random(r, style, 1+r.IntN(80))
 		profile := spectest.Profile(r, spectest.Options{Archs: []*arch.Arch{x86_64, x86}, Shape: spectest.Shape(i % 3)})
@@ -62,9 +66,9 @@ func TestFunctionRandom(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for n := range 100 {
+			for turn := range 100 {
 				call := s.Call(r)
-				if k > 0 && n%2 == 0 {
+				if k > 0 && turn%2 == 0 {
 					call = q.Call(r)
 				}
 				want, err := f.Evaluate(&call)
