@@ -407,19 +407,20 @@ static void add(struct iovec *parts, int *count, const char *from, size_t size)
 		parts[(*count)++] = (struct iovec){(void *)from, size};
 }
 
-int edited(const struct config *c, bool without_seccomp, struct span annotations, struct iovec parts[EDITED_PARTS])
+int edited(const struct config *c, struct span cut, struct span instead, struct span annotations, struct iovec parts[EDITED_PARTS])
 {
 	static const char open[] = "\"annotations\":{", close[] = "},", comma[] = ",";
 	const char *at = c->text.at, *end = at + c->text.size;
 	/* Annotations go behind the bracket of the object that they are in. */
 	const char *place = c->annotations.at ? c->annotations.at : c->inside;
-	bool cut = !without_seccomp || !c->cut.at;
+	bool done = !cut.at;
 	int count = 0;
 
-	if (!cut && c->cut.at < place) {
-		add(parts, &count, at, (size_t)(c->cut.at - at));
-		at = c->cut.at + c->cut.size;
-		cut = true;
+	if (!done && cut.at < place) {
+		add(parts, &count, at, (size_t)(cut.at - at));
+		add(parts, &count, instead.at, instead.size);
+		at = cut.at + cut.size;
+		done = true;
 	}
 	add(parts, &count, at, (size_t)(place - at));
 	at = place;
@@ -430,9 +431,10 @@ int edited(const struct config *c, bool without_seccomp, struct span annotations
 		add(parts, &count, close, sizeof close - 1);
 	else if (c->annotated)
 		add(parts, &count, comma, sizeof comma - 1);
-	if (!cut) {
-		add(parts, &count, at, (size_t)(c->cut.at - at));
-		at = c->cut.at + c->cut.size;
+	if (!done) {
+		add(parts, &count, at, (size_t)(cut.at - at));
+		add(parts, &count, instead.at, instead.size);
+		at = cut.at + cut.size;
 	}
 	add(parts, &count, at, (size_t)(end - at));
 	return count;

@@ -162,6 +162,12 @@ static bool enters(long pid)
 	return true;
 }
 
+/* options are what the process is followed with that becomes the runtime: with a start its end is waited for. */
+static int options(void)
+{
+	return follower.made ? OPTIONS | PTRACE_O_TRACEEXIT : OPTIONS;
+}
+
 /* resume lets a stopped thread go on as if nobody traced it. */
 static void resume(long tid, int status)
 {
@@ -174,6 +180,9 @@ static void resume(long tid, int status)
 				sys(ptrace, PTRACE_DETACH, tid, 0, 0);
 			return;
 		}
+		/* It may have been another thread of the runtime's, which has this number now. */
+		if (tid == follower.followed)
+			sys(ptrace, PTRACE_SETOPTIONS, tid, 0, options());
 		if (doubtful())
 			sys(kill, tid, SIGNAL_KILL);
 		break;
@@ -187,6 +196,9 @@ static void resume(long tid, int status)
 			ends();
 		break;
 	case PTRACE_EVENT_STOP:
+		/* The end of the runtime's first thread alone is waited for; a new process or thread is in its first stop. */
+		if (tid != follower.followed)
+			sys(ptrace, PTRACE_SETOPTIONS, tid, 0, OPTIONS);
 		if (signal != SIGNAL_TRAP) {
 			/* The whole process was stopped, and stays so until SIGCONT. */
 			sys(ptrace, PTRACE_LISTEN, tid, 0, 0);
@@ -207,7 +219,7 @@ _Noreturn static void run(void)
 	if (!mounts_of((uint64_t)follower.followed, &follower.host))
 		leave(1);
 	at_install(INSTALL_SEIZE);
-	if (sys(ptrace, PTRACE_SEIZE, follower.followed, 0, follower.made ? OPTIONS | PTRACE_O_TRACEEXIT : OPTIONS) < 0)
+	if (sys(ptrace, PTRACE_SEIZE, follower.followed, 0, options()) < 0)
 		leave(1);
 	at_install(INSTALL_REPORT);
 	tid = sys(getpid);

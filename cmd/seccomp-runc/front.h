@@ -16,6 +16,13 @@ struct span {
 /* The environment, as execve(2) takes it. */
 extern char **environment;
 
+/*
+ * calm has a Go program that is executed next start few threads, and send them few
+ * signals, unless somebody has said how many it is to have. To a process that is traced each is
+ * a stop. The container sees nothing of it: its environment is config.json's.
+ */
+void calm(void);
+
 /* variable returns the value of an environment variable, NULL where it is not set. */
 const char *variable(const char *name);
 
@@ -164,11 +171,11 @@ struct config {
 bool read_config(const char *text, size_t size, struct config *config);
 
 /*
- * edited returns the parts of a config.json with annotations added, and, if
- * wanted, without linux.seccomp.
+ * edited returns the parts of a config.json with annotations added, and another
+ * text, which may be empty, instead of what is to be cut, if anything is.
  */
 enum { EDITED_PARTS = 8 };
-int edited(const struct config *config, bool without_seccomp, struct span annotations, struct iovec parts[EDITED_PARTS]);
+int edited(const struct config *config, struct span cut, struct span instead, struct span annotations, struct iovec parts[EDITED_PARTS]);
 
 /* What a start needs to know of a profile; ready.c. */
 struct ready {
@@ -176,6 +183,7 @@ struct ready {
 	struct sock_fprog program;
 	struct span annotations; /* members for config.json */
 	struct span crun;	 /* the same, and the program for crun to install; empty where it is not known to do so */
+	struct span denying;	 /* for crun, in the place of linux.seccomp: the same without its rules; empty where that must stay */
 	struct span filter;	 /* to be published */
 };
 

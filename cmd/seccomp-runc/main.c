@@ -43,6 +43,26 @@ const char *variable(const char *name)
 	return NULL;
 }
 
+void calm(void)
+{
+	enum { MANY = 1000 };
+	static char processors[] = "GOMAXPROCS=1", preemption[] = "GODEBUG=asyncpreemptoff=1";
+	static char *calmed[MANY + 3];
+	int n = 0;
+
+	for (; environment[n]; n++) {
+		if (n == MANY)
+			return;
+		calmed[n] = environment[n];
+	}
+	if (!variable("GOMAXPROCS"))
+		calmed[n++] = processors;
+	if (!variable("GODEBUG"))
+		calmed[n++] = preemption;
+	calmed[n] = NULL;
+	environment = calmed;
+}
+
 const char *product(void)
 {
 	static struct text path;
@@ -131,6 +151,8 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 	at(STEP_FOLLOW);
 	if (!follow(&ticket))
 		defer(argv);
+	if (family_of(runtime) == RUNC)
+		calm();
 	become(runtime, invocation.args);
 }
 

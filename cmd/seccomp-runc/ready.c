@@ -11,7 +11,7 @@
 
 static const char root[] = "/run/seccomp-hook", store[] = "/run/seccomp-hook/store";
 
-static const char magic[8] = "SHREADY\1";
+static const char magic[8] = "SHREADY\2";
 
 /* Descriptor of the file that the Go program writes a ready filter to. */
 enum { READY_FD = 3 };
@@ -22,7 +22,7 @@ enum { PATIENCE = 60 };
 static struct {
 	char magic[8];
 	uint64_t sum; /* FNV-1a of all that follows: against a write that was cut off */
-	uint32_t key, flags, instructions, annotations, crun, filter;
+	uint32_t key, flags, instructions, annotations, crun, denying, filter, zero;
 	char rest[1 << 20];
 } file;
 
@@ -94,7 +94,7 @@ static bool load(long n, const struct key *key, struct ready *ready)
 			return false;
 	if (file.key > sizeof file.rest)
 		return false;
-	sizes = (size_t)file.key + program + file.annotations + file.crun + file.filter;
+	sizes = (size_t)file.key + program + file.annotations + file.crun + file.denying + file.filter;
 	if (sizes != (size_t)n - head)
 		return false;
 	/* The program is first: it is to be aligned. */
@@ -110,7 +110,8 @@ static bool load(long n, const struct key *key, struct ready *ready)
 		return false;
 	ready->annotations = (struct span){at, file.annotations};
 	ready->crun = (struct span){at += file.annotations, file.crun};
-	ready->filter = (struct span){at + file.crun, file.filter};
+	ready->denying = (struct span){at += file.crun, file.denying};
+	ready->filter = (struct span){at + file.denying, file.filter};
 	return true;
 }
 

@@ -3,9 +3,11 @@
  * (ready.c), and gets into the container in one of two ways:
  *
  * - crun installs it itself. It takes a program from an annotation in the place
- *   of the one that it would compile of linux.seccomp, which stays: its flags
- *   count, and a crun that does not know the annotation compiles it as ever. What
- *   crun reads is a file of its own (--config), so the bundle is not touched.
+ *   of the one that it would compile of linux.seccomp. That stays, because its flags
+ *   count, but for its rules: parsing them would take crun longer than all else
+ *   here. A crun that did not know the annotation would deny every call. Of a
+ *   default action that allows the rules stay, too. What crun reads is a file of
+ *   its own (--config), so the bundle is not touched.
  * - With runc the process that becomes the runtime has the filter already,
  *   suspended, and all that comes of it inherits that (follow.c). What runc reads
  *   stands in for config.json for a moment (stand_in.c). Hooks would inherit the
@@ -116,7 +118,7 @@ static char **warm_crun(const struct invocation *invocation, const struct config
 	if (!ready->crun.size)
 		return NULL;
 	at(STEP_REPLACE);
-	fd = sealed(parts, edited(c, false, ready->crun, parts));
+	fd = sealed(parts, edited(c, ready->denying.size ? c->seccomp : (struct span){0}, ready->denying, ready->crun, parts));
 	if (fd < 0)
 		return NULL;
 	return handed(invocation, fd);
@@ -149,12 +151,14 @@ static char **warm_runc(const struct invocation *invocation, const char *runtime
 		forget(&made);
 		return NULL;
 	}
-	fd = sealed(parts, edited(c, true, ready->annotations, parts));
+	fd = sealed(parts, edited(c, c->cut, (struct span){0}, ready->annotations, parts));
 	placed = fd >= 0 && stand_in(s, fd);
 	sys(close, s->placing);
 	at(STEP_FOLLOW);
-	if (attach(follower, placed ? &ready->program : NULL, ready->flags))
+	if (attach(follower, placed ? &ready->program : NULL, ready->flags)) {
+		calm();
 		return invocation->args;
+	}
 	sys(close, fd);
 	forget(&made);
 	return NULL;

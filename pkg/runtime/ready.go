@@ -33,7 +33,7 @@ const readyArg0 = "seccomp-hook-ready"
 const readyFD = orphan.FirstFile
 
 // readyMagic begins a ready filter; its last byte is the version of the form.
-const readyMagic = "SHREADY\x01"
+const readyMagic = "SHREADY\x02"
 
 // ready makes the ready filter of the container that the command line makes, if
 // its linux.seccomp alone decides on the filter. Where there is none, for whatever
@@ -57,10 +57,11 @@ func ready(args []string) int {
 // ready returns a ready filter, and keeps it in the store. It is, in the machine's
 // byte order: the magic; FNV-1a of 64 bits of all that follows; in 32 bits each the
 // size of the key, the flags of seccomp(2), the number of instructions, and the
-// sizes of the following three texts; the instructions as struct sock_filter; the
-// key; the annotations as members of a JSON object; the same with those that have
-// crun install the program, empty where crun is not known to; and the filter, as
-// it is published.
+// sizes of the following four texts, and 0; the instructions as struct sock_filter;
+// the key; the annotations as members of a JSON object; the same with those that
+// have crun install the program, empty where crun is not known to; what crun reads
+// in the place of linux.seccomp, empty where that must stay; and the filter, as it
+// is published.
 func (w *wrapper) ready() ([]byte, error) {
 	config, err := parseConfig(w.bundle() + "/" + configName)
 	if err != nil || config.Seccomp() == nil {
@@ -88,8 +89,9 @@ func (w *wrapper) ready() ([]byte, error) {
 	}
 	w.warn(decision)
 	r := readyFilter{key: key, flags: uint32(installable.Flags &^ install.TSync), filter: f, stored: stored} // there is one thread
-	if w.kind == Crun {
-		r.crun = takesProgram(w.real)
+	if w.kind == Crun && takesProgram(w.real) {
+		r.crun = true
+		r.denying = denying(config.Seccomp())
 	}
 	if stable {
 		w.keepReady(r.encode(filter.Hit), key)
@@ -154,6 +156,25 @@ type readyFilter struct {
 	filter *filter.Filter
 	stored []byte
 	crun   bool
+	// denying is what crun reads as linux.seccomp, nil where that is its own.
+	denying []byte
+}
+
+// denying returns a linux.seccomp without its rules: a runtime that did not install
+// the program that comes with it would deny every call, so that no program could
+// start. It returns nothing where the default action allows calls.
+func denying(seccomp []byte) []byte {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(seccomp, &members) != nil {
+		return nil
+	}
+	switch string(members["defaultAction"]) {
+	case `"SCMP_ACT_ERRNO"`, `"SCMP_ACT_KILL"`, `"SCMP_ACT_KILL_THREAD"`, `"SCMP_ACT_KILL_PROCESS"`, `"SCMP_ACT_TRAP"`:
+		delete(members, "syscalls")
+		text, _ := json.Marshal(members) // what was JSON is JSON
+		return text
+	}
+	return nil
 }
 
 func (r *readyFilter) encode(store string) []byte {
@@ -166,11 +187,11 @@ func (r *readyFilter) encode(store string) []byte {
 		crun = members(annotations)
 	}
 	var text []byte
-	for _, n := range []int{len(r.key), int(r.flags), len(r.filter.Program), len(plain), len(crun), len(r.stored)} {
+	for _, n := range []int{len(r.key), int(r.flags), len(r.filter.Program), len(plain), len(crun), len(r.denying), len(r.stored), 0} {
 		text = binary.NativeEndian.AppendUint32(text, uint32(n))
 	}
 	text = append(text, sockFilters(r.filter)...)
-	text = slices.Concat(text, []byte(r.key), plain, crun, r.stored)
+	text = slices.Concat(text, []byte(r.key), plain, crun, r.denying, r.stored)
 	return append(binary.NativeEndian.AppendUint64([]byte(readyMagic), hash(string(text))), text...)
 }
 

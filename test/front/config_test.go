@@ -27,9 +27,9 @@ func newConfigReader(t testing.TB) *configReader {
 
 // answer is what the front finds in a config.json.
 type answer struct {
-	understood                                      bool
-	annotated, decided, hooked, mounts              bool
-	seccomp, bounding, withAnnotations, withoutBoth string
+	understood                                                bool
+	annotated, decided, hooked, mounts                        bool
+	seccomp, bounding, withAnnotations, withoutBoth, replaced string
 }
 
 func (r *configReader) read(t testing.TB, text []byte) (a answer) {
@@ -53,7 +53,7 @@ func (r *configReader) read(t testing.TB, text []byte) (a answer) {
 	if flags == "" {
 		return a
 	}
-	a = answer{true, flags[0] == '1', flags[1] == '1', flags[2] == '1', flags[3] == '1', part(), part(), part(), part()}
+	a = answer{true, flags[0] == '1', flags[1] == '1', flags[2] == '1', flags[3] == '1', part(), part(), part(), part(), part()}
 	return a
 }
 
@@ -89,17 +89,20 @@ func checkConfig(t testing.TB, r *configReader, text []byte) (understood bool) {
 	if a.decided {
 		return true
 	}
-	for edited, without := range map[string]bool{a.withAnnotations: false, a.withoutBoth: true} {
+	for i, edited := range []string{a.withAnnotations, a.withoutBoth, a.replaced} {
 		if !bytes.Contains(text, []byte(`"linux"`)) {
 			continue // the front makes no such container
 		}
-		want := c.Apply(bundle.Edit{RemoveSeccomp: without, Annotations: map[string]string{"io.seccomp-hook.x": "1"}})
+		want := c.Apply(bundle.Edit{RemoveSeccomp: i == 1, Annotations: map[string]string{"io.seccomp-hook.x": "1"}})
 		var x, y any
 		if err := json.Unmarshal([]byte(edited), &x); err != nil {
 			t.Errorf("%q is edited to %q: %v", text, edited, err)
 		}
 		if err := json.Unmarshal(want, &y); err != nil {
 			t.Fatal(err)
+		}
+		if i == 2 && c.Seccomp() != nil {
+			y.(map[string]any)["linux"].(map[string]any)["seccomp"] = map[string]any{}
 		}
 		if !reflect.DeepEqual(x, y) {
 			t.Errorf("%q is edited to %q, want %q", text, edited, want)

@@ -18,6 +18,8 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/arch"
 )
 
 // toldOf returns the annotations of ours that are told of a running container: in
@@ -123,6 +125,35 @@ func TestWarm(t *testing.T) {
 			want(what, errno, "miss")
 			must(t, os.RemoveAll(fresh[0]))
 			must(t, os.WriteFile(fresh[0], []byte(text), 0o600))
+		}
+	})
+}
+
+// TestWarmRules: crun does not read the rules of a profile that denies by default,
+// and has its program and flags all the same, as runc has.
+func TestWarmRules(t *testing.T) {
+	errno := uint(55)
+	profile := &specs.LinuxSeccomp{
+		DefaultAction: specs.ActErrno, DefaultErrnoRet: &errno, Flags: []specs.LinuxSeccompFlag{"SECCOMP_FILTER_FLAG_LOG"},
+		Syscalls: []specs.LinuxSyscall{{Action: specs.ActAllow}},
+	}
+	for _, call := range arch.Native().Calls() {
+		if name := call.Name(); name != "unshare" {
+			profile.Syscalls[0].Names = append(profile.Syscalls[0].Names, name)
+		}
+	}
+	eachFront(t, func(t *testing.T, _, front Runtime) {
+		for range 2 { // the ready filter is made, and found
+			init, execd, c := unshares(t, front, Seccomp(profile))
+			if init != "-55" || execd != "-55" {
+				t.Errorf("init gets %s, an exec %s, want -55", init, execd)
+			}
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.PID()))
+			must(t, err)
+			if !strings.Contains(string(status), "\nSeccomp_filters:\t1\n") {
+				t.Errorf("not one filter: %s", status)
+			}
+			c.Delete(true)
 		}
 	})
 }

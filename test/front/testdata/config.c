@@ -13,11 +13,11 @@ static void say(const void *from, size_t size)
 		fwrite(from, 1, size, stdout);
 }
 
-static void say_edited(const struct config *c, bool without)
+static void say_edited(const struct config *c, struct span cut, struct span instead)
 {
 	static const char added[] = "\"io.seccomp-hook.x\":\"1\"";
 	struct iovec parts[EDITED_PARTS];
-	int count = edited(c, without, (struct span){added, sizeof added - 1}, parts);
+	int count = edited(c, cut, instead, (struct span){added, sizeof added - 1}, parts);
 	uint32_t size = 0;
 
 	for (int i = 0; i < count; i++)
@@ -44,8 +44,9 @@ int main(void)
 			say(flags, sizeof flags);
 			say(c.seccomp.at, c.seccomp.size);
 			say(c.bounding.at, c.bounding.size);
-			say_edited(&c, false);
-			say_edited(&c, true);
+			say_edited(&c, (struct span){0}, (struct span){0});
+			say_edited(&c, c.cut, (struct span){0});
+			say_edited(&c, c.seccomp, (struct span){"{}", 2});
 		} else {
 			say("", 0);
 		}
