@@ -71,6 +71,8 @@ func (w *wrapper) ready() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	takes := make(chan bool, 1)
+	go func() { takes <- w.kind == Crun && takesProgram(w.real) }() // beside the compiler
 	decision, err := hook.Decide(config, hook.Options{DefaultProfile: w.config.DefaultProfile, ProfileDirs: w.config.ProfileDirs})
 	if err != nil {
 		return nil, err
@@ -89,8 +91,7 @@ func (w *wrapper) ready() ([]byte, error) {
 	}
 	w.warn(decision)
 	r := readyFilter{key: key, flags: uint32(installable.Flags &^ install.TSync), filter: f, stored: stored} // there is one thread
-	if w.kind == Crun && takesProgram(w.real) {
-		r.crun = true
+	if r.crun = <-takes; r.crun {
 		r.denying = denying(config.Seccomp())
 	}
 	if stable {

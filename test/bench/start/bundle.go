@@ -25,8 +25,8 @@ type bundle struct {
 }
 
 // newBundle makes a bundle over a root filesystem.
-func newBundle(dir, rootfs string, change func(*specs.Spec)) (*bundle, error) {
-	b := &bundle{dir: dir, Spec: dockerSpec(rootfs)}
+func (s *scene) newBundle(dir string, change func(*specs.Spec)) (*bundle, error) {
+	b := &bundle{dir: dir, Spec: s.dockerSpec(filepath.Base(dir))}
 	change(b.Spec)
 	text, err := json.MarshalIndent(b.Spec, "", "\t")
 	if err != nil {
@@ -39,12 +39,12 @@ func newBundle(dir, rootfs string, change func(*specs.Spec)) (*bundle, error) {
 }
 
 // dockerSpec is what Docker writes for `docker run busybox true`, network and
-// devices left out. The version is the newest that crun 1.8 reads.
-func dockerSpec(rootfs string) *specs.Spec {
+// devices left out, in a control group below the scene's. The version is the newest that crun 1.8 reads.
+func (s *scene) dockerSpec(group string) *specs.Spec {
 	capabilities := spec.DefaultCapabilities()
 	return &specs.Spec{
 		Version: "1.0.2",
-		Root:    &specs.Root{Path: rootfs},
+		Root:    &specs.Root{Path: s.rootfs},
 		Process: &specs.Process{
 			Args:         []string{"/bin/true"},
 			Cwd:          "/",
@@ -60,6 +60,7 @@ func dockerSpec(rootfs string) *specs.Spec {
 			{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}},
 		},
 		Linux: &specs.Linux{
+			CgroupsPath: filepath.Join(s.group, group),
 			Namespaces: []specs.LinuxNamespace{
 				{Type: specs.MountNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.UTSNamespace},
 				{Type: specs.PIDNamespace}, {Type: specs.IPCNamespace},

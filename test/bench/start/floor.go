@@ -17,12 +17,12 @@ import (
 
 // Floors: what a start or an exec cannot be faster than.
 
-// processesName is the name of the table that processes prints.
+// processesName is the name of the table that programs prints.
 const processesName = "the start of a process"
 
-// processes prints what starting a process costs, from fork to its end.
-func (s *scene) processes(out io.Writer, rounds int, runtimes ...ociRuntime) error {
-	c := &comparison{name: processesName}
+// programs prints what starting a process costs, from fork to its end.
+func (s *scene) programs(out io.Writer, rounds int, runtimes ...ociRuntime) error {
+	c := &comparison{name: processesName, spent: s.spent}
 	add := func(name string, argv ...string) {
 		c.ways = append(c.ways, way{name: name, once: func() (time.Duration, error) {
 			begin := time.Now()
@@ -59,7 +59,7 @@ func (s *scene) processes(out io.Writer, rounds int, runtimes ...ociRuntime) err
 	}
 	fmt.Fprintf(out, "\n### %s\n\n| program | ms |\n| --- | ---: |\n", c.name)
 	for i, w := range c.ways {
-		fmt.Fprintf(out, "| %s | %s |\n", w.name, estimateOf(rounds, times[i].median))
+		fmt.Fprintf(out, "| %s | %s |\n", w.name, estimateOf(rounds, times[i].wall.median))
 	}
 	return nil
 }

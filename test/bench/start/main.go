@@ -19,15 +19,17 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 60, "rounds, in each of which every way is measured once")
 	only := flag.String("only", "", "measure only the tables with this `TEXT` in their names")
+	many := flag.Int("many", 50, "how many containers start at once")
+	core := flag.Bool("core", false, "have one processor for all")
 	repository := flag.String("repository", "../..", "`DIR` with bin/, as make leaves it")
 	flag.Parse()
-	if err := run(os.Stdout, *repository, *rounds, *only); err != nil {
+	if err := run(os.Stdout, *repository, *rounds, *many, *core, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out io.Writer, repository string, rounds int, only string) (err error) {
+func run(out io.Writer, repository string, rounds, many int, core bool, only string) (err error) {
 	if rounds < 1 {
 		return errors.New("-rounds: less than 1")
 	}
@@ -40,6 +42,10 @@ func run(out io.Writer, repository string, rounds int, only string) (err error) 
 	}
 	defer func() { err = errors.Join(err, s.leave()) }()
 	about, err := machine()
+	if err == nil && core {
+		about += ", one of them for all"
+		err = oneCore()
+	}
 	if err != nil {
 		return err
 	}
@@ -53,12 +59,12 @@ func run(out io.Writer, repository string, rounds int, only string) (err error) 
 		return fmt.Errorf("%w (run `make dependencies` first)", err)
 	}
 	if strings.Contains(processesName, only) {
-		if err := s.processes(out, rounds, ociRuntime{runc}, ociRuntime{crun}); err != nil {
+		if err := s.programs(out, rounds, ociRuntime{runc}, ociRuntime{crun}); err != nil {
 			return err
 		}
 	}
 	for _, r := range []ociRuntime{{runc}, {crun, "--cgroup-manager=cgroupfs"}} {
-		if err := s.compare(out, r, rounds, only); err != nil {
+		if err := s.compare(out, r, rounds, many, only); err != nil {
 			return err
 		}
 	}
@@ -66,7 +72,7 @@ func run(out io.Writer, repository string, rounds int, only string) (err error) 
 }
 
 // compare prints the tables of one runtime.
-func (s *scene) compare(out io.Writer, r ociRuntime, rounds int, only string) error {
+func (s *scene) compare(out io.Writer, r ociRuntime, rounds, many int, only string) error {
 	version, err := versionOf(r)
 	if err != nil {
 		return err
@@ -82,6 +88,16 @@ func (s *scene) compare(out io.Writer, r ociRuntime, rounds int, only string) er
 	}
 	if name := "exec /bin/true, " + version; strings.Contains(name, only) {
 		if err := s.execs(out, name, r, rounds); err != nil {
+			return err
+		}
+	}
+	if name := fmt.Sprintf("%d at once, %s", many, version); strings.Contains(name, only) {
+		if err := s.together(out, name, r, many, (rounds+9)/10); err != nil {
+			return err
+		}
+	}
+	if name := "who stays with a container, " + version; strings.Contains(name, only) {
+		if err := s.stay(out, name, r); err != nil {
 			return err
 		}
 	}
@@ -118,7 +134,7 @@ func (s *scene) runs(name string, r ociRuntime) (*comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &comparison{name, []way{
+	return &comparison{name: name, spent: s.spent, ways: []way{
 		{name: "none", once: s.run(r, bundles.none, nil)},
 		{name: "native", once: s.run(r, bundles.native, nil)},
 		{name: "hook", once: s.run(r, bundles.hook, nil)},
@@ -139,7 +155,7 @@ func (s *scene) bundles(hook, prefix string, change func(*specs.Spec)) (*bundles
 	b := &bundles{emptied: filepath.Join(s.dir, prefix+"-emptied")}
 	var err error
 	make := func(name string, more func(*specs.Spec)) *bundle {
-		made, e := newBundle(filepath.Join(s.dir, prefix+"-"+name), s.rootfs, func(spec *specs.Spec) {
+		made, e := s.newBundle(filepath.Join(s.dir, prefix+"-"+name), func(spec *specs.Spec) {
 			change(spec)
 			more(spec)
 		})
@@ -194,7 +210,7 @@ func (s *scene) execs(out io.Writer, name string, r ociRuntime, rounds int) (err
 	if err != nil {
 		return err
 	}
-	c := &comparison{name: name}
+	c := &comparison{name: name, spent: s.spent}
 	var traced way
 	var ends []func() error
 	defer func() {

@@ -30,6 +30,8 @@ type scene struct {
 	dir, rootfs string
 	repository  string
 	serial      int
+	group       string // the control group of all that is measured
+	staying     int    // how many processes stay there
 }
 
 // enter makes the scene. The calling goroutine must run all that is measured,
@@ -43,6 +45,9 @@ func enter(repository string) (*scene, error) {
 	s := &scene{dir: dir, rootfs: filepath.Join(dir, "rootfs"), repository: repository}
 	err = s.isolate()
 	if err == nil {
+		err = s.join()
+	}
+	if err == nil {
 		err = s.populate()
 	}
 	if err != nil {
@@ -52,11 +57,12 @@ func enter(repository string) (*scene, error) {
 }
 
 func (s *scene) leave() error {
+	quitErr := s.quit()
 	err := unix.Unmount(s.dir, unix.MNT_DETACH)
 	if err == unix.EINVAL { // not mounted yet
 		err = nil
 	}
-	return errors.Join(os.NewSyscallError("umount", err), os.Remove(s.dir))
+	return errors.Join(quitErr, os.NewSyscallError("umount", err), os.Remove(s.dir))
 }
 
 // isolate gives the thread a mount namespace of its own.
@@ -188,4 +194,11 @@ func machine() (string, error) {
 	first, _, _ := strings.Cut(string(load), " ")
 	return fmt.Sprintf("%s, Linux %s, %s, %s CPUs, load %s before", time.Now().UTC().Format(time.DateOnly),
 		unix.ByteSliceToString(name.Release[:]), runtime.GOARCH, strconv.Itoa(runtime.NumCPU()), first), nil
+}
+
+// oneCore has all that is measured share one processor with this process.
+func oneCore() error {
+	var set unix.CPUSet
+	set.Set(0)
+	return os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &set))
 }

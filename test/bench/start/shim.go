@@ -74,6 +74,7 @@ func (s *scene) startShim(binary, events string) (*shim, error) {
 		return nil, fmt.Errorf("%s: answer %q: %w", binary, answer, err)
 	}
 	m.client = task.NewTTRPCTaskClient(ttrpc.NewClient(m.conn))
+	s.staying++
 	return m, nil
 }
 
@@ -83,6 +84,7 @@ func (m *shim) leave() error {
 	if errors.Is(err, ttrpc.ErrClosed) {
 		err = nil // it has ended before it could answer
 	}
+	m.staying--
 	return errors.Join(err, m.conn.Close(), m.log.Close())
 }
 
@@ -213,8 +215,8 @@ func (s *scene) shims(out io.Writer, rounds int, only string) (err error) {
 		{"our shim", ours, true, false},
 		{"our shim, none", ours, false, true},
 	}
-	run, execute := &comparison{name: runs}, &comparison{name: execs}
-	for _, w := range ways {
+	run, execute := &comparison{name: runs, spent: s.spent}, &comparison{name: execs, spent: s.spent}
+	for i, w := range ways {
 		m, err := s.startShim(w.binary, events)
 		if err != nil {
 			return err
@@ -223,7 +225,7 @@ func (s *scene) shims(out io.Writer, rounds int, only string) (err error) {
 		text := map[string][]byte{}
 		var process []byte
 		for _, command := range []string{"/bin/true", "/bin/sleep"} {
-			config := dockerSpec(s.rootfs)
+			config := s.dockerSpec(fmt.Sprintf("shim-%d-%s", i, filepath.Base(command)))
 			config.Process.Args = []string{command, "1000000"}
 			if w.native {
 				if err := native(config); err != nil {
