@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
+	"seccomp-hook/pkg/runtime"
 )
 
 // hookCommand is prestart or createRuntime: the same for different moments of
@@ -133,6 +135,11 @@ func stateCommand() *cobra.Command {
 		ValidArgsFunction: containers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := hook.State(root, args[0])
+			if errors.Is(err, hook.ErrNoContainer) && root == hook.DefaultRoot {
+				if kept, keptErr := runtime.Kept(runtime.StateRoot(runtime.Crun, ""), args[0]); keptErr == nil {
+					text, err = kept, nil
+				}
+			}
 			if err != nil {
 				return err
 			}

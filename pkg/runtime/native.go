@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/bundle"
@@ -102,4 +104,36 @@ func Compiles(kind Kind, root, id string) (mode string, err error) {
 // started with this --root, "" for none, by root of the host.
 func StateRoot(kind Kind, root string) string {
 	return (&wrapper{Invocation: &Invocation{Root: root}, kind: kind}).stateRoot()
+}
+
+// Kept returns the OCI state of a container whose program crun was handed and keeps,
+// as a line of JSON, from crun's own state in its folder root; of such a one nothing
+// is published. The error wraps hook.ErrNoContainer where there is none.
+func Kept(root, id string) ([]byte, error) {
+	dir := filepath.Join(root, id)
+	none := func(err error) error {
+		return fmt.Errorf("runtime: container %s below %s: %w (%w)", id, root, hook.ErrNoContainer, err)
+	}
+	if id == "." || id != filepath.Base(id) || !filepath.IsLocal(id) {
+		return nil, none(errors.New("no name of a container"))
+	}
+	c, err := readCrunState(dir)
+	if err != nil {
+		return nil, none(err)
+	}
+	if c.annotations[filter.AnnotationInstallMode] != hook.ModeCrun {
+		return nil, none(errors.New("crun was handed no program"))
+	}
+	// The program is in the annotations, too, and of no use to a reader.
+	delete(c.annotations, bpfAnnotation)
+	state := specs.State{Version: specs.Version, ID: id, Status: specs.StateStopped, Bundle: c.bundle, Annotations: c.annotations}
+	if now, err := hook.InitOf(c.init.PID); err == nil && now == c.init {
+		state.Status, state.Pid = specs.StateRunning, c.init.PID
+		// crun removes it when it starts the container (crun, container.c).
+		if _, err := os.Lstat(filepath.Join(dir, "exec.fifo")); err == nil {
+			state.Status = specs.StateCreated
+		}
+	}
+	text, err := json.Marshal(&state)
+	return append(text, '\n'), err
 }

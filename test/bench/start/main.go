@@ -139,16 +139,16 @@ func (s *scene) runs(name string, r ociRuntime) (*comparison, error) {
 		{name: "native", once: s.run(r, bundles.native, nil)},
 		{name: "hook", once: s.run(r, bundles.hook, nil)},
 		{name: "hook, empty store", once: s.run(r, bundles.empty, func() error { return emptied(bundles.emptied) })},
-		{name: "seccomp-runc", once: s.run(front, bundles.native, nil)},
-		{name: "seccomp-runc, empty store", once: s.run(front, bundles.native, func() error { return emptied(stateDir) })},
+		{name: "seccomp-runc", once: s.run(front, bundles.own, nil)},
+		{name: "seccomp-runc, empty store", once: s.run(front, bundles.own, func() error { return emptied(stateDir) })},
 		{name: "a hook that only reads its input", once: s.run(r, bundles.floor, nil), floor: true},
 	}}, nil
 }
 
 // bundles are a runtime's bundles, one for each kind of filter.
 type bundles struct {
-	none, native, hook, empty, floor *bundle
-	emptied                          string // the folder of empty's hook
+	none, native, own, hook, empty, floor *bundle
+	emptied                               string // the folder of empty's hook
 }
 
 func (s *scene) bundles(hook, prefix string, change func(*specs.Spec)) (*bundles, error) {
@@ -164,6 +164,7 @@ func (s *scene) bundles(hook, prefix string, change func(*specs.Spec)) (*bundles
 	}
 	b.none = make("none", func(*specs.Spec) {})
 	b.native = make("native", func(spec *specs.Spec) { err = errors.Join(err, native(spec)) })
+	b.own = make("own", func(spec *specs.Spec) { err = errors.Join(err, native(spec)) }) // in a control group of its own
 	// seccomp-runc's folder is emptied, too.
 	b.hook = make("hook", func(spec *specs.Spec) {
 		hooked(spec, hook, "prestart", "--profile", profileName, "--root", filepath.Join(s.dir, prefix+"-kept"))
@@ -225,7 +226,7 @@ func (s *scene) execs(out io.Writer, name string, r ociRuntime, rounds int) (err
 	}{
 		{"none", r, bundles.none},
 		{"native", r, bundles.native},
-		{"seccomp-runc", front, bundles.native},
+		{"seccomp-runc", front, bundles.own},
 	} {
 		id, end, err := s.start(w.runtime, w.bundle)
 		if err != nil {
