@@ -8,6 +8,10 @@
 // other things to do makes the intervals wider and leaves the medians where
 // they are. Intervals are of 95 %, by bootstrap over the rounds.
 //
+// Beside the time until it is done stands the processors' time of every process
+// that a way causes, to the end of the last one, from a control group. It is what
+// means something on a machine that is busy.
+//
 // It prints Markdown: docs/benchmarks.md has a run of it. It works in a mount
 // namespace of its own, where /run/seccomp-hook is empty and cgroup2 is mounted
 // alone (crun 1.8 wants that), and leaves nothing behind. It needs root and what
