@@ -105,6 +105,16 @@ test-kernels: ## Run the tests on the kernels that Debian serves, in emulated ma
 	hack/dependencies.sh machine
 	go test -count 1 -timeout 180m -tags integration,machine -run '^TestKernels$$' -v ./test/machine
 
+.PHONY: test-confined
+test-confined: ## Run containers with AppArmor and SELinux on, in emulated machines (root for its packages)
+	hack/dependencies.sh machine
+	go test -count 1 -timeout 90m -tags integration,machine -run '^TestConfined$$' -v ./test/machine
+
+.PHONY: test-s390x
+test-s390x: ## Run the tests of a big-endian machine, emulated (root for its packages)
+	hack/dependencies.sh s390x
+	go test -count 1 -timeout 90m -tags integration,machine -run '^TestS390X' -v ./test/machine
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	hack/fuzz.sh $(FUZZTIME)
@@ -117,6 +127,7 @@ soak: ## Run the long versions of fuzzing, of the proof's mutation test and of t
 	go test -timeout 6h -count 1000 -run '^(TestSuspendManyAtOnce|TestEarlyExec|TestGroupStop|TestChildren|TestInitStopped|TestFollowHere)$$' ./pkg/install
 	go test -timeout 6h -count 1 -tags integration -run '^TestFaults$$' ./test/integration -faulted-starts 50000
 	CGO_ENABLED=1 go test -timeout 1h -tags libseccomp -run Random -profiles 20000 -v ./test/differential
+	$(MAKE) --no-print-directory test-arm64 test-kernels test-confined test-s390x
 
 .PHONY: bench
 bench: ## Run the benchmarks

@@ -2,7 +2,7 @@
 # Installs the Debian packages that a task needs and the machine lacks, and
 # says which. It changes nothing where all are present.
 #
-# usage: hack/dependencies.sh demo|lint|machine|test
+# usage: hack/dependencies.sh demo|lint|machine|s390x|test
 set -euo pipefail
 
 # What hack/vm.sh needs, and to build what runs in its machines. Of compilers for
@@ -13,6 +13,7 @@ case "${1-}" in
 demo) packages=(busybox-static gcc jq libc6-dev runc) ;;
 lint) packages=(gcc gcc-aarch64-linux-gnu libc6-dev libseccomp-dev linux-libc-dev-arm64-cross pkg-config shellcheck) ;;
 machine) packages=("${machine[@]}") ;;
+s390x) packages=("${machine[@]}" qemu-system-misc) ;;
 test)
 	packages=(
 		# Runtimes and engines, as the distribution has them.
@@ -32,7 +33,7 @@ test)
 	)
 	;;
 *)
-	echo "usage: $0 demo|lint|machine|test" >&2
+	echo "usage: $0 demo|lint|machine|s390x|test" >&2
 	exit 2
 	;;
 esac

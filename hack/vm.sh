@@ -10,7 +10,8 @@
 # QEMU and cpio are the host's: hack/dependencies.sh machine.
 #
 # usage: hack/vm.sh [OPTION...] OVERLAY COMMAND [ARGUMENT...]
-#   --arch amd64|arm64   the machine; default arm64
+#        hack/vm.sh [--arch ARCH] --kernels   lists the series that Debian serves, and where
+#   --arch ARCH          amd64, arm64 or s390x; default arm64
 #   --kernel SERIES      the newest kernel of 5.10, 6.1, …; default 6.1
 #   --suite SUITE        where Debian serves that kernel; default bookworm
 #   --package NAME       one more of Debian 12's packages
@@ -21,8 +22,13 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 arch=arm64 kernel=6.1 suite=bookworm memory=2048 timeout=600
-packages=(busybox-static crun runc) append=()
+packages=(busybox-static crun runc) append=() kernels=
 while [[ ${1-} == --* ]]; do
+	if [ "$1" = --kernels ]; then
+		kernels=1
+		shift
+		continue
+	fi
 	[ $# -ge 2 ] || {
 		echo "$0: $1 lacks its value" >&2
 		exit 2
@@ -42,19 +48,20 @@ while [[ ${1-} == --* ]]; do
 	esac
 	shift 2
 done
-if [ $# -lt 2 ]; then
+if [ $# -lt 2 ] && [ -z "$kernels" ]; then
 	sed -n '/^# usage/,/^[^#]/s/^# \?//p' "$0" >&2
 	exit 2
 fi
-overlay=$(realpath "$1")
-shift
 
+# What Debian calls its kernels for virtual machines, where it makes any.
+flavour=cloud-$arch
 case $arch in
 amd64)
 	machine=(qemu-system-x86_64 -M q35 -cpu max) console=ttyS0
 	append+=(no_timer_check) # on a busy host the emulated timer is late for it
 	;;
 arm64) machine=(qemu-system-aarch64 -M virt -cpu cortex-a72) console=ttyAMA0 ;;
+s390x) machine=(qemu-system-s390x -M s390-ccw-virtio -cpu max) console=ttysclp0 flavour=s390x ;;
 *)
 	echo "$0: no machine for $arch" >&2
 	exit 2
@@ -111,13 +118,29 @@ fetch_packages() {
 	mv "$work/base" "$base"
 }
 
+# names SUITE SERIES: the kernel packages of a series, a regular expression, the
+# newest last.
+names() {
+	apt "$1" apt-cache search --names-only "^linux-image-$2\.[^ ]*-$flavour(-unsigned)?\$" | awk '{ print $1 }' | sort --version-sort
+}
+
+# list_kernels: a line for each series, "5.10 bullseye", of the newest suite
+# that has it.
+list_kernels() {
+	local each
+	for each in bullseye bookworm bookworm-backports trixie trixie-backports; do
+		lists "$each" >&2
+		names "$each" '[0-9]+' | sed --silent --regexp-extended "s/^linux-image-([0-9]+\.[0-9]+)[.+].*/\1 $each/p"
+	done | tac | sort --unique --stable --key 1,1V
+}
+
 # fetch_kernel: the newest one of the series, without its modules.
 fetch_kernel() {
 	local package binary
 	image=$store/vmlinuz-$suite-$kernel
 	[ ! -e "$image" ] || return 0
 	lists "$suite"
-	package=$(apt "$suite" apt-cache search --names-only "^linux-image-${kernel//./\\.}\.[^ ]*-cloud-$arch(-unsigned)?\$" | awk '{ print $1 }' | sort --version-sort | tail -n 1)
+	package=$(names "$suite" "${kernel//./\\.}" | tail -n 1)
 	# From 6.19 on it is in a package of its own.
 	binary=linux-binary-${package#linux-image-}
 	if apt "$suite" apt-cache show "$binary" >/dev/null 2>&1; then
@@ -137,6 +160,12 @@ pack() { (cd "$1" && find . -print0 | cpio --null --create --quiet --format newc
 # Others may be downloading the same.
 exec 9>"$store/.lock"
 flock 9
+if [ -n "$kernels" ]; then
+	list_kernels
+	exit
+fi
+overlay=$(realpath "$1")
+shift
 {
 	fetch_packages
 	fetch_kernel
@@ -192,7 +221,8 @@ chmod 0755 "$work/top/init"
 	pack "$work/top"
 } >"$work/initrd"
 
-setpriv --pdeathsig TERM timeout --kill-after 5 "$timeout" setpriv --pdeathsig KILL "${machine[@]}" \
+# It takes all the processors there are, and waits for whoever wants one.
+nice -n 19 setpriv --pdeathsig TERM timeout --kill-after 5 "$timeout" setpriv --pdeathsig KILL "${machine[@]}" \
 	-smp 2 -m "$memory" -accel tcg,thread=multi -display none -monitor none -serial stdio -no-reboot -net none \
 	-kernel "$image" -initrd "$work/initrd" -append "console=$console loglevel=3 panic=-1 ${append[*]}" </dev/null 9>&- |
 	tee "$work/console" | awk '

@@ -1,4 +1,4 @@
-//go:build integration && (amd64 || arm64)
+//go:build integration && (amd64 || arm64 || s390x)
 
 package integration
 

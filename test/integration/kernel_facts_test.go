@@ -1,10 +1,11 @@
-//go:build integration && (amd64 || arm64)
+//go:build integration && (amd64 || arm64 || s390x)
 
 package integration
 
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -19,8 +20,9 @@ import (
 
 // TestKernelFacts holds what is said of kernels by their release against the
 // running one, and logs the facts as docs/kernels.md has them: the numbers of the
-// kernel's tables, those that it always allows, whether the cache can be read,
-// whether there is WAIT_KILLABLE_RECV. Package machine runs it on other kernels.
+// kernel's tables, those that it always allows, by what the cache can be read,
+// whether there is WAIT_KILLABLE_RECV, whether a tracer can set a dispatch. Package
+// machine runs it on other kernels.
 func TestKernelFacts(t *testing.T) {
 	var u unix.Utsname
 	must(t, unix.Uname(&u))
@@ -39,20 +41,31 @@ func TestKernelFacts(t *testing.T) {
 	if errors.Is(err, precompute.ErrNoCache) == since(5, 11) {
 		t.Errorf("the cache: %v", err)
 	}
-	numbers, always, reads := "none", "", "no"
+	numbers, always := "none", ""
 	reader, err := live.NewReader()
 	switch {
 	case err == nil:
 		defer reader.Close()
 		numbers, always = tables(t, reader)
-		reads = "yes"
 	case !errors.Is(err, live.ErrKernelTooOld) && !errors.Is(err, precompute.ErrNoCache):
 		t.Error(err)
 	}
-	if (err == nil) != since(6, 1) {
+	iterates := err == nil
+	if iterates != since(6, 1) {
 		t.Errorf("reading the cache: %v", err)
 	}
-	t.Logf("facts: | %d.%d | %s | %s | %s | %s | %s |", major, minor, native, numbers, always, reads, map[bool]string{false: "no", true: "yes"}[killable])
+	// CONFIG_SECCOMP_CACHE_DEBUG, of which nothing here depends.
+	_, err = os.Stat("/proc/self/seccomp_cache")
+	shows := err == nil
+
+	_, err = install.DispatchOf(newPuppet(t).tid)
+	dispatches := err == nil
+	if dispatches != since(6, 4) && native == "x86_64" { // elsewhere with the generic entry, later
+		t.Errorf("a tracer's dispatch: %v", err)
+	}
+	word := map[bool]string{false: "no", true: "yes"}
+	t.Logf("facts: | %d.%d | %s | %s | %s | %s | %s | %s | %s |",
+		major, minor, native, numbers, always, word[iterates], word[shows], word[killable], word[dispatches])
 }
 
 // tables measures the kernel's tables with a filter that allows nothing, and

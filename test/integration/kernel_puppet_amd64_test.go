@@ -20,6 +20,11 @@ var stub = []byte{
 
 const callSize = 2
 
+// numberMask is what the kernel keeps of a number.
+const numberMask = 0xffffffff
+
+const byteOrder = bpf.Little
+
 var (
 	nativeEntry = entry{arch: 0xc000003e, start: 0}
 	int80       = entry{arch: 0x40000003, start: 3}
@@ -40,6 +45,12 @@ func prepareCall(r *unix.PtraceRegs, stub uint64, e entry, nr uint32, args [6]ui
 		r.Rbx, r.Rcx, r.Rdx, r.Rsi, r.Rdi, r.Rbp = args[0], args[1], args[2], args[3], args[4], args[5]
 	}
 }
+
+// cloneArgs are clone(2)'s.
+func cloneArgs(flags uint64) [6]uint64 { return [6]uint64{flags} }
+
+// mmap makes p call mmap(2).
+func (p *puppet) mmap(args ...uint64) int64 { return p.call(unix.SYS_MMAP, args...) }
 
 // returned is what a call has returned.
 func returned(r *unix.PtraceRegs) int64 { return int64(r.Rax) }

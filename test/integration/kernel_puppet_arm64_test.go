@@ -19,6 +19,11 @@ var stub = []byte{
 
 const callSize = 4
 
+// numberMask is what the kernel keeps of a number.
+const numberMask = 0xffffffff
+
+const byteOrder = bpf.Little
+
 var (
 	nativeEntry = entry{arch: 0xc00000b7}
 
@@ -34,6 +39,12 @@ func prepareCall(r *unix.PtraceRegs, stub uint64, e entry, nr uint32, args [6]ui
 	copy(r.Regs[:], args[:])
 	r.Regs[8] = uint64(nr)
 }
+
+// cloneArgs are clone(2)'s.
+func cloneArgs(flags uint64) [6]uint64 { return [6]uint64{flags} }
+
+// mmap makes p call mmap(2).
+func (p *puppet) mmap(args ...uint64) int64 { return p.call(unix.SYS_MMAP, args...) }
 
 // returned is what a call has returned.
 func returned(r *unix.PtraceRegs) int64 { return int64(r.Regs[0]) }

@@ -1,4 +1,4 @@
-//go:build integration && (amd64 || arm64)
+//go:build integration && (amd64 || arm64 || s390x)
 
 package integration
 
@@ -70,8 +70,8 @@ func newPuppet(t testing.TB) *puppet {
 	if _, err := unix.PtracePokeText(p.tid, uintptr(p.stub), stub); err != nil {
 		t.Fatalf("puppet: write code: %v", err)
 	}
-	p.scratch = uint64(p.must(p.call(unix.SYS_MMAP, 0, scratchSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uint64(0), 0)))
-	p.must(p.call(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_CORE, p.write(binary.LittleEndian.AppendUint64(make([]byte, 8), 0)), 0))
+	p.scratch = uint64(p.must(p.mmap(0, scratchSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uint64(0), 0)))
+	p.must(p.call(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_CORE, p.write(make([]byte, 16)), 0))
 	return p
 }
 
@@ -93,7 +93,7 @@ func (p *puppet) thread() *puppet {
 
 func (p *puppet) clone(flags uint64) *puppet {
 	p.t.Helper()
-	p.start(nativeEntry, unix.SYS_CLONE, [6]uint64{flags})
+	p.start(nativeEntry, unix.SYS_CLONE, cloneArgs(flags))
 	s := p.resume()
 	if e := s.TrapCause(); e != unix.PTRACE_EVENT_FORK && e != unix.PTRACE_EVENT_CLONE {
 		p.t.Fatalf("puppet %d: %v instead of a clone", p.tid, describe(s))
@@ -215,13 +215,15 @@ func (p *puppet) write(b []byte) uint64 {
 func (p *puppet) install(program bpf.Program, flags uint64) int64 {
 	p.t.Helper()
 	const header = 16 // struct sock_fprog
-	b := binary.LittleEndian.AppendUint64(nil, uint64(len(program)))
-	b = binary.LittleEndian.AppendUint64(b, p.scratch+header)
-	raw, err := program.MarshalBinary()
-	if err != nil {
-		p.t.Fatal(err)
+	b := make([]byte, header)
+	binary.NativeEndian.PutUint16(b, uint16(len(program)))
+	binary.NativeEndian.PutUint64(b[8:], p.scratch+header)
+	for _, in := range program {
+		b = binary.NativeEndian.AppendUint16(b, in.Code)
+		b = append(b, in.Jt, in.Jf)
+		b = binary.NativeEndian.AppendUint32(b, in.K)
 	}
-	return p.call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, p.write(append(b, raw...)))
+	return p.call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, p.write(b))
 }
 
 // ending is what became of a call.

@@ -1,4 +1,4 @@
-//go:build integration && (amd64 || arm64)
+//go:build integration && (amd64 || arm64 || s390x)
 
 package integration
 
@@ -45,8 +45,9 @@ func randomCall(r *rand.Rand, p *puppet, e entry, constants []uint32) bpf.Data {
 	case 1:
 		d.Nr = unused[e.arch][r.IntN(len(unused[e.arch]))]
 	}
+	d.Nr &= numberMask
 	if !safe(e, d.Nr) {
-		d.Nr = 600 + r.Uint32N(1<<16)
+		d.Nr = 600 + r.Uint32N(1<<15)
 	}
 	if e != nativeEntry {
 		for i := range d.Args {
@@ -95,7 +96,7 @@ func checkCall(t testing.TB, p *puppet, c *precompute.Chain, e entry, d bpf.Data
 // checkVerdicts installs a chain in a child of mother and makes calls under it.
 func checkVerdicts(t testing.TB, mother *puppet, r *rand.Rand, chain []bpf.Program, calls int) {
 	t.Helper()
-	c := precompute.NewChain(bpf.Little, kernelTokens[:]...)
+	c := precompute.NewChain(byteOrder, kernelTokens[:]...)
 	child := mother.fork()
 	defer func() { child.kill() }()
 	for i, p := range chain {

@@ -185,7 +185,7 @@ func TestRuntimeLife(t *testing.T) {
 // TestRuntimeFirstInstruction: programs whose first instruction is a denied call
 // meet the filter, as init and by exec, many at a time.
 func TestRuntimeFirstInstruction(t *testing.T) {
-	const times = 10
+	times := repeats(10)
 	eachFront(t, func(t *testing.T, _, front Runtime) {
 		b := NewBundle(t, denying(t), Args("/bin/sleep", "1000"))
 		first := b.Install(First(nrUnshare).Path(t))

@@ -17,7 +17,16 @@ import (
 
 // commandTimeout bounds every command of the harness. Nothing here takes a
 // tenth of it; a command that reaches it hangs.
-const commandTimeout = 2 * time.Minute
+var commandTimeout = patience * 2 * time.Minute
+
+// patience is how many times longer things may take in a machine that is emulated on a
+// busy host.
+var patience = func() time.Duration {
+	if prebuilt() {
+		return 6
+	}
+	return 1
+}()
 
 // Root returns the top folder of the repository.
 func Root(t testing.TB) string {
@@ -35,6 +44,14 @@ func Root(t testing.TB) string {
 const prebuiltEnv = "SECCOMP_HOOK_TEST_PREBUILT"
 
 func prebuilt() bool { return os.Getenv(prebuiltEnv) != "" }
+
+// repeats is how often a test does the same again: twice where it is emulated.
+func repeats(times int) int {
+	if prebuilt() {
+		return 2
+	}
+	return times
+}
 
 var product struct {
 	once   sync.Once

@@ -4,6 +4,7 @@ package machine
 
 import (
 	"flag"
+	"strings"
 	"testing"
 )
 
@@ -14,10 +15,18 @@ var arm64 = machine{arch: "arm64", kernel: "6.1", suite: "bookworm"}
 // TestARM64 is what must hold on arm64; without -whole the core of it.
 func TestARM64(t *testing.T) {
 	if *whole {
-		arm64.run(t, 3000,
+		arm64.run(t, 5400,
 			suite{"pkg/install", []string{"-test.skip", "Dispatch"}},
 			suite{"pkg/install/live", nil},
-			suite{"test/integration", []string{"-random-filters", "300", "-test.skip", "Dispatch|Containerd|Engine|RuncSuite|^TestFaults$|Lint"}},
+			suite{"test/integration", []string{"-random-filters", "300", "-test.run", "^(" + strings.Join([]string{
+				// The kernel, against what is predicted of it.
+				"TestKernel.*", "TestInspect.*",
+				// The hook: every runtime, both stages, noNewPrivileges both ways.
+				"TestHookFilters", "TestHookBeforeTheFirstInstruction", "TestHook32Bit", "TestHookPublishes", "TestHookUserNamespace",
+				"TestHookNotify", "TestHookInstallerKilled",
+				// seccomp-runc: every runtime, with execs.
+				"TestRuntimeLife", "TestRuntimeFirstInstruction", "TestRuntimeNotify", "TestInstallExec.*",
+			}, "|") + ")$"}},
 		)
 		return
 	}
