@@ -4,6 +4,7 @@ package live
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -82,9 +83,9 @@ func Inspect(pid int, o InspectOptions) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	kernel, err := Kernel()
-	if err != nil {
-		return nil, err
+	kernel, noCache := Kernel()
+	if noCache != nil && !errors.Is(noCache, precompute.ErrNoCache) {
+		return nil, noCache
 	}
 	in := &Inspection{PID: pid, Name: status.Name, Mode: status.Mode, NoNewPrivs: status.NoNewPrivs, Kernel: kernel.Release, Dispatch: dispatch}
 	programs := make([]bpf.Program, len(installed))
@@ -115,6 +116,10 @@ func Inspect(pid int, o InspectOptions) (*Inspection, error) {
 	}
 	if in.Statistics, err = statistics(kernel, programs...); err != nil {
 		return nil, fmt.Errorf("live: %w", err)
+	}
+	if noCache != nil {
+		in.Cache.Unavailable = noCache.Error()
+		return in, nil
 	}
 	predicted, err := kernel.Predict(programs...)
 	if err != nil {
@@ -172,18 +177,27 @@ func (f *Filter) flags() []string {
 // statistics counts the calls of every architecture that programs of the
 // running kernel can be for.
 func statistics(k precompute.Kernel, programs ...bpf.Program) ([]precompute.Statistics, error) {
+	tables := k.Tables
+	if native := arch.Native(); len(tables) == 0 && native != nil {
+		// It has no cache, and runs programs of the same architectures as those that do.
+		first, err := precompute.KernelFor("5.11", native.Audit)
+		if err != nil {
+			return nil, err
+		}
+		tables = first.Tables
+	}
 	var list []precompute.Statistics
-	for _, t := range k.Tables {
-		tables := make([]*precompute.Table, len(programs))
+	for _, t := range tables {
+		verdicts := make([]*precompute.Table, len(programs))
 		for i, p := range programs {
 			var err error
-			if tables[i], err = precompute.NewTable(p, t.Token); err != nil {
+			if verdicts[i], err = precompute.NewTable(p, t.Token); err != nil {
 				return nil, err
 			}
 		}
 		for _, a := range arch.All() { // x86_64 and x32 share a token
 			if a.Audit == t.Token {
-				list = append(list, precompute.Count(a, k, tables...))
+				list = append(list, precompute.Count(a, k, verdicts...))
 			}
 		}
 	}
