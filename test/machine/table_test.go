@@ -49,7 +49,9 @@ func compareRows(t *testing.T, output string, ended map[string]string) {
 	for _, c := range shown {
 		row = append(row, map[string]string{"pass": "yes", "skip": "no"}[ended[c.test]])
 	}
-	compareRow(t, "tests", row)
+	if slices.ContainsFunc(row[2:], func(cell string) bool { return cell != "" }) {
+		compareRow(t, "tests", row)
+	}
 }
 
 // compareRow compares a row with that of the table below a comment of docs/kernels.md
