@@ -164,6 +164,9 @@ func testConfined(t *testing.T, m securityModule) {
 	// filtered; crun installs its filter itself, and needs no tracer.
 	for _, rt := range Runtimes(t) {
 		t.Run("blind/"+rt.Name, func(t *testing.T) {
+			plain := NewBundle(t, m.confine)
+			plain.Spec.Process.Args = program(plain)
+			check(t, "untraced", plain.Run(m.blind(rt)).Lines(), false)
 			h := newHooked(t, "createRuntime", "deny.json", m.confine)
 			h.Spec.Process.Args = program(h.Bundle)
 			f := NewBundle(t, m.confine, denying(t))
