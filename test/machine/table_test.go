@@ -108,7 +108,7 @@ func cells(line string) []string {
 
 func compareReleases(a, b string) int {
 	var x, y [2]int
-	fmt.Sscanf(a, "%d.%d", &x[0], &x[1])
-	fmt.Sscanf(b, "%d.%d", &y[0], &y[1])
+	_, _ = fmt.Sscanf(a, "%d.%d", &x[0], &x[1])
+	_, _ = fmt.Sscanf(b, "%d.%d", &y[0], &y[1])
 	return slices.Compare(x[:], y[:])
 }
