@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,7 +73,7 @@ func TestSELinux(t *testing.T) {
 		t.Skip("the kernel has SELinux off")
 	}
 	const fs = "/sys/fs/selinux"
-	if err := unix.Mount("selinuxfs", fs, "selinuxfs", 0, ""); err != nil && err != unix.EBUSY {
+	if err := unix.Mount("selinuxfs", fs, "selinuxfs", 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
 		t.Fatal(err)
 	}
 	compiled := filepath.Join(t.TempDir(), "policy")

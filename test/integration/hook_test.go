@@ -143,12 +143,11 @@ func TestHookFilters(t *testing.T) {
 // TestHookBeforeTheFirstInstruction: a program whose first instruction is a
 // denied call meets the filter, each time.
 func TestHookBeforeTheFirstInstruction(t *testing.T) {
-	times := repeats(10)
 	EachRuntime(t, func(t *testing.T, rt Runtime) {
 		for name, victim := range map[string]Victim{native: First(nrUnshare), bits32: First32(nrUnshare32)} {
 			t.Run(name, func(t *testing.T) {
 				h := newHooked(t, "createRuntime", "deny.json", WithVictim(victim))
-				for i := range times {
+				for i := range repeats {
 					if got := h.Run(rt); got.Code != denyErrno {
 						t.Fatalf("start %d: %s\n%s", i, got, h.logged())
 					}

@@ -215,9 +215,9 @@ func (p *puppet) write(b []byte) uint64 {
 func (p *puppet) install(program bpf.Program, flags uint64) int64 {
 	p.t.Helper()
 	const header = 16 // struct sock_fprog
-	b := make([]byte, header)
-	binary.NativeEndian.PutUint16(b, uint16(len(program)))
-	binary.NativeEndian.PutUint64(b[8:], p.scratch+header)
+	b := binary.NativeEndian.AppendUint16(nil, uint16(len(program)))
+	b = append(b, make([]byte, 6)...)
+	b = binary.NativeEndian.AppendUint64(b, p.scratch+header)
 	for _, in := range program {
 		b = binary.NativeEndian.AppendUint16(b, in.Code)
 		b = append(b, in.Jt, in.Jf)

@@ -185,18 +185,17 @@ func TestRuntimeLife(t *testing.T) {
 // TestRuntimeFirstInstruction: programs whose first instruction is a denied call
 // meet the filter, as init and by exec, many at a time.
 func TestRuntimeFirstInstruction(t *testing.T) {
-	times := repeats(10)
 	eachFront(t, func(t *testing.T, _, front Runtime) {
 		b := NewBundle(t, denying(t), Args("/bin/sleep", "1000"))
 		first := b.Install(First(nrUnshare).Path(t))
 		c := b.Create(front)
 		c.Start()
-		for range times {
+		for range repeats {
 			if r := c.Exec(first); r.Code != denyErrno {
 				t.Fatalf("exec: %s", r)
 			}
 		}
-		for range times {
+		for range repeats {
 			b := NewBundle(t, denying(t), WithVictim(First(nrUnshare)))
 			if r := b.Run(front); r.Code != denyErrno {
 				t.Fatalf("run: %s", r)

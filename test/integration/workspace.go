@@ -45,13 +45,13 @@ const prebuiltEnv = "SECCOMP_HOOK_TEST_PREBUILT"
 
 func prebuilt() bool { return os.Getenv(prebuiltEnv) != "" }
 
-// repeats is how often a test does the same again: twice where it is emulated.
-func repeats(times int) int {
+// repeats is how often a test does the same: twice where it is emulated.
+var repeats = func() int {
 	if prebuilt() {
 		return 2
 	}
-	return times
-}
+	return 10
+}()
 
 var product struct {
 	once   sync.Once
