@@ -80,7 +80,7 @@ func (s *Space) Condition(c spec.Condition) Set {
 	set, known := s.conditions[c]
 	if !known {
 		r := reader{forest: s.d, order: wordwise}
-		s.reserve(func() { set = Set{s, r.condition(c)} })
+		s.reserve(func() { set = Set{s, r.compares(c)} })
 		if s.d.trials == 0 { // else its nodes may go again
 			s.conditions[c] = set
 		}
