@@ -149,6 +149,8 @@ builtin:containerd.
 		diffCommand(),
 		lintCommand(),
 		verifyCommand(),
+		warmCommand(),
+		storeCommand(),
 		doctorCommand(),
 		versionCommand(),
 	)
@@ -156,12 +158,19 @@ builtin:containerd.
 		root.AddCommand(command())
 	}
 	complete(root)
-	for _, cmd := range root.Commands() {
-		inner := cmd.RunE
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			*began = true
-			return inner(cmd, args)
+	noteBegin(root, began)
+	return root
+}
+
+// noteBegin has the commands below one set began when they are run.
+func noteBegin(parent *cobra.Command, began *bool) {
+	for _, cmd := range parent.Commands() {
+		noteBegin(cmd, began)
+		if inner := cmd.RunE; inner != nil {
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				*began = true
+				return inner(cmd, args)
+			}
 		}
 	}
-	return root
 }

@@ -38,10 +38,13 @@ static bool append_file(struct text *t, const char *path)
 	return true;
 }
 
-/* The key of a ready filter: a text, and two parts of a config.json. */
+/*
+ * The key of a ready filter: a text, and linux.seccomp. Capabilities are not in it:
+ * what linux.seccomp says has no condition on them (runtime-spec, config-linux.md).
+ */
 struct key {
 	struct text head;
-	struct span parts[3];
+	struct span parts[2];
 };
 
 static bool make_key(struct key *key, const struct config *c, const char *runtime, enum family family)
@@ -66,14 +69,11 @@ static bool make_key(struct key *key, const struct config *c, const char *runtim
 		append(t, "runc\n");
 	else if (!append_file(t, runtime))
 		return false;
-	append(t, "bounding ");
-	append_number(t, c->bounding.size, 10);
-	append(t, "\nseccomp ");
+	append(t, "seccomp ");
 	append_number(t, c->seccomp.size, 10);
 	append(t, "\n");
 	key->parts[0] = (struct span){t->at, t->size};
-	key->parts[1] = c->bounding;
-	key->parts[2] = c->seccomp;
+	key->parts[1] = c->seccomp;
 	return !t->too_long;
 }
 
@@ -101,7 +101,7 @@ static bool load(long n, const struct key *key, struct ready *ready)
 	ready->flags = file.flags;
 	ready->program = (struct sock_fprog){(unsigned short)file.instructions, (struct sock_filter *)file.rest};
 	at += program;
-	for (const struct span *part = key->parts; part < key->parts + 3; part++) {
+	for (const struct span *part = key->parts; part < key->parts + 2; part++) {
 		if (part->size > (size_t)(file.rest + program + file.key - at) || !equal(at, part->at, part->size))
 			return false;
 		at += part->size;
@@ -123,7 +123,7 @@ static bool stored(const struct key *key, struct ready *ready)
 	uint64_t h = HASH_BASIS;
 	long fd, n = -1;
 
-	for (const struct span *part = key->parts; part < key->parts + 3; part++)
+	for (const struct span *part = key->parts; part < key->parts + 2; part++)
 		h = hash(h, part->at, part->size);
 	append(&path, store);
 	append(&path, "/ready-");

@@ -4,8 +4,8 @@
 # usage: node.sh install|remove|run
 #
 # run installs, waits to be ended, and removes. HOST is where the node's root is
-# mounted (default /). The node's own configuration is extended and restored, not
-# replaced.
+# mounted (default /). With DEFAULT=yes the shim is the runtime of every pod. The
+# node's own configuration is extended and restored, not replaced.
 set -eu
 
 from=$(cd "$(dirname "$0")" && pwd)
@@ -29,6 +29,13 @@ place() {
 	mv -f "$bin/.$1.new" "$bin/$1"
 }
 
+# own FILE PLUGIN: writes that file.
+own() {
+	cp "$1" "$etc/conf.d/seccomp-hook.toml"
+	[ "${DEFAULT:-}" = yes ] || return 0
+	printf '\n[plugins."%s".containerd]\n  default_runtime_name = "seccomp"\n' "$2" >>"$etc/conf.d/seccomp-hook.toml"
+}
+
 # configure: a file of our own that the node's configuration imports.
 configure() {
 	mkdir -p "$etc/conf.d"
@@ -38,8 +45,8 @@ configure() {
 	# An imported file must have the version of the one that imports it, where
 	# containerd is older than 2.3.
 	case $(sed -n 's/^version *= *\([0-9]*\).*/\1/p' "$etc/config.toml") in
-	2) cp "$from/containerd-1.toml" "$etc/conf.d/seccomp-hook.toml" ;;
-	3 | 4) cp "$from/containerd.toml" "$etc/conf.d/seccomp-hook.toml" ;;
+	2) own "$from/containerd-1.toml" io.containerd.grpc.v1.cri ;;
+	3 | 4) own "$from/containerd.toml" io.containerd.cri.v1.runtime ;;
 	*)
 		echo "$0: /etc/containerd/config.toml: no version of 2 to 4" >&2
 		return 1
@@ -82,7 +89,13 @@ remove() {
 # restart: containerd reads its configuration when it starts. Containers live
 # on meanwhile.
 restart() {
-	nsenter -t 1 -m -p -- systemctl restart containerd
+	nsenter -t 1 -m -- systemctl restart containerd
+}
+
+# warm fills the store of filters, as the node sees it: no start waits for a
+# compilation then. Without it each does what is missing.
+warm() {
+	nsenter -t 1 -m -- /usr/local/bin/seccomp-hook warm --quiet || true
 }
 
 case ${1-} in
@@ -91,6 +104,7 @@ remove) remove ;;
 run)
 	trap 'remove; restart; exit 0' TERM INT
 	install
+	warm
 	restart
 	sleep infinity &
 	wait

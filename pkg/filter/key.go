@@ -30,8 +30,11 @@ func (r *Request) key(build string) Key {
 		w.bytes(s.Text)
 		w.flag(s.Seccomp)
 	}
-	w.flag(r.Capabilities != nil)
 	capabilities := slices.Clone(r.Capabilities)
+	if !r.conditional() {
+		capabilities = nil
+	}
+	w.flag(capabilities != nil)
 	slices.Sort(capabilities)
 	w.strings(slices.Compact(capabilities))
 	w.number(len(r.Architectures))
@@ -42,4 +45,11 @@ func (r *Request) key(build string) Key {
 	w.flag(r.Strict)
 	w.string(r.Compile.Optimize.String())
 	return sha256.Sum256(w)
+}
+
+// conditional reports whether a profile of r may have rules that depend on
+// capabilities. Those of linux.seccomp do not: whoever wrote config.json has
+// decided already. So its Filter is the same whatever a container may do.
+func (r *Request) conditional() bool {
+	return slices.ContainsFunc(r.sources(), func(s Source) bool { return !s.Seccomp })
 }

@@ -171,12 +171,25 @@ func (s *Store) load(key Key) (*Filter, error) {
 }
 
 func (s *Store) read(key Key) (*Filter, error) {
-	// O_NONBLOCK: a FIFO must not make a container wait.
-	fd, err := unix.Openat(s.fd(), key.String(), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	text, err := s.readFile(key.String())
 	if err != nil {
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), key.String())
+	f := new(Filter)
+	if err := f.decode(key, text); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// readFile reads a file of the store that may be used.
+func (s *Store) readFile(name string) ([]byte, error) {
+	// O_NONBLOCK: a FIFO must not make a container wait.
+	fd, err := unix.Openat(s.fd(), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), name)
 	defer file.Close()
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
@@ -197,11 +210,7 @@ func (s *Store) read(key Key) (*Filter, error) {
 	if _, err := io.ReadFull(file, text); err != nil {
 		return nil, err
 	}
-	f := new(Filter)
-	if err := f.decode(key, text); err != nil {
-		return nil, err
-	}
-	return f, nil
+	return text, nil
 }
 
 // newPrefix begins the names of files that are being written.

@@ -376,6 +376,14 @@ func TestKeyTellsRequestsApart(t *testing.T) {
 	if b.Capabilities[0] != "CAP_B" {
 		t.Error("making a key sorts the caller's list")
 	}
+	a, b = Request{Seccomp: true}, Request{Seccomp: true, Capabilities: []string{"CAP_B"}}
+	if a.key("") != b.key("") {
+		t.Error("linux.seccomp depends on capabilities")
+	}
+	a.Also, b.Also = []Source{{Profile: "builtin:docker"}}, []Source{{Profile: "builtin:docker"}}
+	if a.key("") == b.key("") {
+		t.Error("a profile beside linux.seccomp does not depend on capabilities")
+	}
 }
 
 func TestEncodingIsExact(t *testing.T) {

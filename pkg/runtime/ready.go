@@ -144,9 +144,9 @@ func (w *wrapper) readyKey(config *bundle.Config) (key string, stable bool, err 
 	if w.kind == Crun {
 		runtime = version(w.real)
 	}
-	bounding, seccomp := config.BoundingText(), config.Seccomp()
-	key = fmt.Sprintf("program %s\nkernel %s\nconfiguration %s\nruntime %s\nbounding %d\nseccomp %d\n%s%s", version("/proc/self/exe"),
-		unix.ByteSliceToString(name.Release[:]), configuration, runtime, len(bounding), len(seccomp), bounding, seccomp)
+	seccomp := config.Seccomp()
+	key = fmt.Sprintf("program %s\nkernel %s\nconfiguration %s\nruntime %s\nseccomp %d\n%s", version("/proc/self/exe"),
+		unix.ByteSliceToString(name.Release[:]), configuration, runtime, len(seccomp), seccomp)
 	return key, stable, err
 }
 

@@ -39,6 +39,9 @@ func TestDebianPackage(t *testing.T) {
 			if have, want := strings.Join(have, "\n"), strings.Join(want, "\n"); have != want {
 				t.Errorf("want:\n%s\nhave:\n%s", want, have)
 			}
+			if arch == runtime.GOARCH {
+				integration.MustCommand(t, "dpkg-deb", "--control", debs[0], filepath.Join(dir, "control"))
+			}
 			integration.MustCommand(t, "dpkg-deb", "--extract", debs[0], unpacked(arch))
 			files, err := filepath.Glob(filepath.Join(unpacked(arch), "usr/bin/*"))
 			must(t, err)
@@ -56,6 +59,7 @@ func TestDebianPackage(t *testing.T) {
 	t.Run("manual", func(t *testing.T) { testManual(t, unpacked(runtime.GOARCH)) })
 	t.Run("hook", func(t *testing.T) { integration.MustCommand(t, program("seccomp-hook"), "version") })
 	t.Run("shim", func(t *testing.T) { integration.MustCommand(t, program("containerd-shim-seccomp-v2"), "-v") })
+	t.Run("installed", func(t *testing.T) { testInstalled(t, program("seccomp-hook"), filepath.Join(dir, "control")) })
 	// The front beside what it starts, and the two ways of doing without it.
 	link := filepath.Join(dir, "seccomp-runc")
 	must(t, os.Symlink(program("seccomp-hook"), link))
@@ -66,6 +70,18 @@ func TestDebianPackage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { filters(t, argv...) })
 	}
+}
+
+// testInstalled runs the script that dpkg runs after the files are there: the store
+// has filters then, although no container has started.
+func testInstalled(t *testing.T, program, control string) {
+	integration.MustCommand(t, program, "store", "clear")
+	t.Setenv("PATH", filepath.Dir(program)+":"+os.Getenv("PATH"))
+	integration.MustCommand(t, filepath.Join(control, "postinst"), "configure", "")
+	if r := integration.MustCommand(t, program, "store", "verify"); strings.HasPrefix(r.Stdout, "0 stored") {
+		t.Error(r)
+	}
+	integration.MustCommand(t, filepath.Join(control, "prerm"), "remove")
 }
 
 // filters checks that a container and an exec by this runtime have the profile
@@ -130,6 +146,7 @@ func testManual(t *testing.T, unpacked string) {
 func wanted(t *testing.T) []string {
 	t.Helper()
 	want := []string{
+		"-rw-r--r-- /lib/systemd/system/seccomp-hook-warm.service",
 		"drwxr-xr-x /etc/seccomp-hook/profiles/",
 		"-rw-r--r-- /usr/share/containers/oci/hooks.d/seccomp-hook.json",
 		"-rw-r--r-- /usr/share/doc/seccomp-hook/CHANGELOG.md",
