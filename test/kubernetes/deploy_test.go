@@ -8,14 +8,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pelletier/go-toml/v2"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
+	networking "k8s.io/api/networking/v1"
 	nodes "k8s.io/api/node/v1"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
 
@@ -26,9 +31,10 @@ var programs = []string{"containerd-shim-seccomp-v2", "seccomp-hook", "seccomp-h
 
 // objects are Kubernetes' types by what a document says it is.
 var objects = map[string]func() any{
-	"apps/v1/DaemonSet":           func() any { return new(apps.DaemonSet) },
-	"node.k8s.io/v1/RuntimeClass": func() any { return new(nodes.RuntimeClass) },
-	"v1/Pod":                      func() any { return new(core.Pod) },
+	"apps/v1/DaemonSet":                  func() any { return new(apps.DaemonSet) },
+	"networking.k8s.io/v1/NetworkPolicy": func() any { return new(networking.NetworkPolicy) },
+	"node.k8s.io/v1/RuntimeClass":        func() any { return new(nodes.RuntimeClass) },
+	"v1/Pod":                             func() any { return new(core.Pod) },
 }
 
 // read decodes the documents of a file of hack/deploy, strictly: a property that
@@ -39,6 +45,12 @@ func read(t *testing.T, name string) []any {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return decode(t, name, text)
+}
+
+// decode is read for a text.
+func decode(t *testing.T, name string, text []byte) []any {
+	t.Helper()
 	var all []any
 	for i, document := range bytes.Split(text, []byte("\n---\n")) {
 		var kind struct{ APIVersion, Kind string }
@@ -64,6 +76,9 @@ func TestManifests(t *testing.T) {
 		t.Fatal("no manifests", err)
 	}
 	for _, file := range files {
+		if filepath.Base(file) == "kustomization.yaml" {
+			continue // of TestKustomization
+		}
 		t.Run(filepath.Base(file), func(t *testing.T) { read(t, filepath.Base(file)) })
 	}
 }
@@ -104,6 +119,72 @@ func TestManifestsAgree(t *testing.T) {
 		}
 		if !strings.Contains(string(text), `.containerd.runtimes.`+class.Handler+"]\n") {
 			t.Errorf("%s: no handler %s", file, class.Handler)
+		}
+	}
+}
+
+// TestKustomization: what `kubectl apply -k` makes of the folders is of Kubernetes'
+// types, and has all files.
+func TestKustomization(t *testing.T) {
+	for folder, want := range map[string]string{deploy: "", deploy + "-default": "yes"} {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := made.AsYaml()
+			if err != nil {
+				t.Fatal(err)
+			}
+			value, kinds := "", map[string]bool{}
+			for _, object := range decode(t, folder, text) {
+				kinds[reflect.TypeOf(object).Elem().Name()] = true
+				if set, is := object.(*apps.DaemonSet); is {
+					c := set.Spec.Template.Spec.Containers[0]
+					if c.Image != "seccomp-hook:latest" || set.Namespace != "kube-system" || set.Spec.Template.Spec.NodeSelector["seccomp-hook/runtime"] != "true" {
+						t.Errorf("image %s, namespace %s, nodes %v", c.Image, set.Namespace, set.Spec.Template.Spec.NodeSelector)
+					}
+					for _, env := range c.Env {
+						if env.Name == "DEFAULT" {
+							value = env.Value
+						}
+					}
+				}
+			}
+			if value != want || !kinds["DaemonSet"] || !kinds["RuntimeClass"] || !kinds["NetworkPolicy"] {
+				t.Errorf("DEFAULT is %q, want %q; kinds %v", value, want, kinds)
+			}
+		})
+	}
+}
+
+// TestNodeDefault: where it is asked for, the configuration makes the shim the
+// default, in the words of its version.
+func TestNodeDefault(t *testing.T) {
+	t.Setenv("DEFAULT", "yes")
+	for version, plugin := range map[string]string{"2": "io.containerd.grpc.v1.cri", "3": "io.containerd.cri.v1.runtime"} {
+		host, source := t.TempDir(), packed(t)
+		write(t, filepath.Join(host, "etc/containerd/config.toml"), "version = "+version+"\n")
+		if err := node(t, source, host, "install"); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(host, "etc/containerd/conf.d/seccomp-hook.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var config struct {
+			Plugins map[string]struct {
+				Containerd struct {
+					Default  string `toml:"default_runtime_name"`
+					Runtimes map[string]any
+				}
+			}
+		}
+		if err := toml.Unmarshal(text, &config); err != nil {
+			t.Fatal(err)
+		}
+		if c := config.Plugins[plugin].Containerd; c.Default != "seccomp" || c.Runtimes["seccomp"] == nil {
+			t.Errorf("version %s: %s", version, text)
 		}
 	}
 }
