@@ -95,6 +95,11 @@ test-runc: tools build ## Run all of runc's own test suite against seccomp-runc,
 test-engines: tools build ## Run Docker Engine and Podman with seccomp-runc and the hook (root)
 	go test -count 1 -timeout 30m -tags integration -run '^TestEngine' -v ./test/integration
 
+.PHONY: test-kubernetes
+test-kubernetes: tools build ## Run a pod by a real kubelet under the shim; builds it first, for ten minutes or more (root)
+	cd hack/kubelet && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o ../../bin/tools/kubernetes/ k8s.io/kubernetes/cmd/kubelet
+	go -C test/kubernetes test -count 1 -timeout 30m -tags integration,kubernetes -run '^TestKubelet$$' -v .
+
 .PHONY: test-arm64
 test-arm64: ## Run the tests on arm64, in an emulated machine (root for its packages)
 	hack/dependencies.sh machine
@@ -172,4 +177,4 @@ dependencies: ## Install the Debian packages that the tests need (root)
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -59,9 +59,12 @@ type worker struct {
 	runtime cri.RuntimeServiceClient
 }
 
-func startWorker(t *testing.T) *worker {
+func startWorker(t *testing.T) *worker { return startWorkerWith(t, "") }
+
+// startWorkerWith is startWorker with more configuration of plugins.
+func startWorkerWith(t *testing.T, plugins string) *worker {
 	t.Helper()
-	n := &worker{Daemon: integration.StartDaemon(t, integration.NewestDaemon(t), integration.Plugins(criPlugins)), t: t}
+	n := &worker{Daemon: integration.StartDaemon(t, integration.NewestDaemon(t), integration.Plugins(criPlugins+plugins)), t: t}
 	n.importImage(pauseImage, "/bin/sleep", "infinity")
 	n.importImage(boxImage, "/bin/sleep", "infinity")
 	conn, err := grpc.NewClient("unix://"+n.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
