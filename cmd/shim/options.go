@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/containerd/containerd/api/types/runc/options"
 	runtimeoptions "github.com/containerd/containerd/api/types/runtimeoptions/v1"
@@ -14,6 +13,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"seccomp-hook/pkg/regular"
 )
 
 // runcOptions returns a task's options as the runc shim takes them. containerd's
@@ -33,7 +34,7 @@ func runcOptions(given *anypb.Any) (*anypb.Any, error) {
 	text, from := generic.ConfigBody, "the runtime's options"
 	if generic.ConfigPath != "" {
 		var err error
-		if text, err = os.ReadFile(generic.ConfigPath); err != nil {
+		if text, err = regular.ReadFile(generic.ConfigPath, maxConfig); err != nil {
 			return nil, fmt.Errorf("runtime options: %w", err)
 		}
 		from = generic.ConfigPath

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -23,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/hook"
+	"seccomp-hook/pkg/regular"
 )
 
 // registerTaskService makes the task service known to shim.Run, as the runc
@@ -79,6 +79,9 @@ func (s *service) RegisterTTRPC(server *ttrpc.Server) error {
 	return nil
 }
 
+// maxConfig is the largest configuration that is read, in bytes.
+const maxConfig = 64 << 20
+
 // Create creates a container, and checks that its filter is attached.
 func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
 	if r.Checkpoint != "" {
@@ -91,7 +94,7 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 	if r.Options, err = runcOptions(r.Options); err != nil {
 		return nil, errgrpc.ToGRPCf(errdefs.ErrInvalidArgument, "seccomp: container %s: %v", r.ID, err)
 	}
-	asked, err := os.ReadFile(filepath.Join(r.Bundle, "config.json"))
+	asked, err := regular.ReadFile(filepath.Join(r.Bundle, "config.json"), maxConfig)
 	if err != nil {
 		return nil, errgrpc.ToGRPCf(errdefs.ErrInvalidArgument, "seccomp: container %s: %v", r.ID, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/regular"
 	"seccomp-hook/pkg/spec"
 )
 
@@ -64,15 +64,9 @@ func (r *Result) disabled(p profiles) {
 
 // readConfig reads the bundle's config.json.
 func readConfig(dir string) (*bundle.Config, error) {
-	fd, err := unix.Open(filepath.Join(dir, "config.json"), openFlags, 0)
+	text, err := regular.ReadFile(filepath.Join(dir, "config.json"), spec.MaxSize)
 	if err != nil {
-		return nil, fmt.Errorf("config.json: %w", &os.PathError{Op: "open", Path: filepath.Join(dir, "config.json"), Err: err})
-	}
-	file := os.NewFile(uintptr(fd), "config.json")
-	defer file.Close()
-	text, err := readRegular(file, spec.MaxSize)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "config.json"), err)
+		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	return bundle.Parse(text)
 }

@@ -3,7 +3,6 @@ package hook
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
+	"seccomp-hook/pkg/regular"
 	"seccomp-hook/pkg/spec"
 	"seccomp-hook/pkg/trust"
 )
@@ -139,7 +139,7 @@ func load(name string) (*profile, error) {
 	if strings.HasPrefix(name, builtinPrefix) {
 		return &profile{name: name}, nil
 	}
-	fd, err := unix.Open(name, openFlags, 0)
+	fd, err := unix.Open(name, regular.Flags, 0)
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", &os.PathError{Op: "open", Path: name, Err: err})
 	}
@@ -186,9 +186,6 @@ func (o *Options) loadNamed(name string) (*profile, error) {
 	return nil, fmt.Errorf("profile %s: no such file in the profile directories (%s)", name, strings.Join(dirs, ", "))
 }
 
-// openFlags open a file to read, without waiting for the writer of a FIFO.
-const openFlags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
-
 // openBeneath opens a file that is beneath dir, whatever symbolic links and
 // ".." path has.
 func openBeneath(dir, path string) (int, error) {
@@ -197,7 +194,7 @@ func openBeneath(dir, path string) (int, error) {
 		return -1, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	defer unix.Close(dirfd)
-	how := unix.OpenHow{Flags: openFlags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
+	how := unix.OpenHow{Flags: regular.Flags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
 	for {
 		fd, err := unix.Openat2(dirfd, path, &how)
 		switch err {
@@ -221,27 +218,11 @@ func read(fd int, name, path string) (*profile, error) {
 	if err := trust.Path(path); err != nil {
 		return nil, fmt.Errorf("profile %s: %w", name, err)
 	}
-	text, err := readRegular(file, spec.MaxSize)
+	text, err := regular.Read(file, spec.MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", name, err)
 	}
 	return &profile{name: name, text: text}, nil
-}
-
-// readRegular reads a regular file of at most limit bytes.
-func readRegular(file *os.File, limit int64) ([]byte, error) {
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errors.New("not a regular file")
-	}
-	text, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("larger than %d bytes", limit)
-	}
-	return text, err
 }
 
 // notifies reports whether a linux.seccomp makes the runtime install a filter

@@ -16,6 +16,7 @@ import (
 
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/regular"
 	"seccomp-hook/pkg/trust"
 )
 
@@ -224,7 +225,7 @@ func published(root, id, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	path := filepath.Join(directory(root, id), name)
-	file, err := os.OpenFile(path, openFlags|unix.O_NOFOLLOW, 0)
+	file, err := os.OpenFile(path, regular.Flags|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("container %s: %w (%w)", id, ErrNoContainer, err)
 	}
@@ -252,7 +253,7 @@ func readOwned(file *os.File, limit int64) ([]byte, error) {
 	if owner := uint32(os.Geteuid()); stat.Uid != owner || stat.Mode&0o022 != 0 {
 		return nil, fmt.Errorf("owned by uid %d with mode %#o, only uid %d must be able to write to it", stat.Uid, stat.Mode&0o7777, owner)
 	}
-	return readRegular(file, limit)
+	return regular.Read(file, limit)
 }
 
 // Remove forgets what was published of a container. It is no error if there is

@@ -8,6 +8,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/install/deadline"
 )
 
 // In a build with the tag faults, SECCOMP_HOOK_FAULT in the hook's environment
@@ -15,7 +17,10 @@ import (
 // the beginning of the step.
 func init() {
 	inherited = func() []string {
-		return []string{faultVariable + "=" + os.Getenv(faultVariable)}
+		return []string{
+			faultVariable + "=" + os.Getenv(faultVariable),
+			deadline.LimitVariable + "=" + os.Getenv(deadline.LimitVariable),
+		}
 	}
 	fault = func(step Step) {
 		var at Step

@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/install/deadline"
 )
 
 // Here installs into a container's init as Installer.Install does, with the
 // calling process as the installer. It returns when init has executed the
 // container's program, or has ended: the process must be one that can stay
 // that long, a child of nobody who waits for it, and it must not wait for
-// children itself meanwhile. The caller has locked its goroutine to the thread
+// children itself meanwhile. From here on it has a deadline (package deadline). The caller has locked its goroutine to the thread
 // (runtime.LockOSThread).
 //
 // attached is called once the kernel has said that every thread of init has
@@ -42,6 +44,7 @@ func FollowHere(pid int, r ExecRequest, attached func(*Result) error, entered fu
 }
 
 func here(o *order, attached func(*Result) error, entered func(pid int) error) error {
+	defer deadline.Stay() // the caller's own affairs
 	s := &session{order: o, begin: time.Now(), entered: entered, outcome: o.Outcome}
 	s.deliver = func(r *Result, listener int) error {
 		if listener >= 0 {

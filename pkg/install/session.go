@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"seccomp-hook/pkg/install/deadline"
 	"seccomp-hook/pkg/install/orphan"
 )
 
@@ -30,6 +31,7 @@ func Serve() int {
 	}
 	s := &session{deliver: answerHook}
 	s.at(StepStart)
+	deadline.Stay() // as long as the filter is being made
 	message, outcome, err := receive(socketFD)
 	if err != nil {
 		return 1
@@ -119,6 +121,7 @@ func (s *session) serve(message []byte) error {
 
 // install installs into the process that pidfd refers to, and waits.
 func (s *session) install(pidfd int) error {
+	deadline.Set(deadline.Limit)
 	s.at(StepIdentify)
 	var err error
 	if s.process, err = openProcess(s.order.pid, pidfd); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"seccomp-hook/pkg/install/deadline"
 	"seccomp-hook/pkg/install/internal/attached"
 )
 
@@ -46,6 +47,7 @@ func (t *tracer) run(p policy) error {
 // or ended.
 func (s *session) wait() error {
 	s.at(StepWait)
+	deadline.Stay()
 	return s.run(s)
 }
 

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/install/deadline"
 	"seccomp-hook/pkg/install/orphan"
 )
 
@@ -67,10 +68,10 @@ func startAttendant(args []string) (real, config string, code int, err error) {
 		return "", "", 0, err
 	}
 	answer := make([]byte, 2*unix.PathMax)
-	n, err := unix.Read(pair[0], answer)
+	n, err := readWithin(pair[0], answer)
 	switch {
 	case err != nil:
-		return "", "", 0, os.NewSyscallError("read", err)
+		return "", "", 0, err
 	case n > 1 && answer[0] == exitAnswer:
 		return "", "", int(answer[1]), nil
 	case n > 1 && answer[0] == '/':
@@ -85,6 +86,7 @@ func startAttendant(args []string) (real, config string, code int, err error) {
 func attend(args []string, ahead bool) int {
 	// It may become the tracer, and that is a thread.
 	runtime.LockOSThread()
+	deadline.Set(deadline.Limit)
 	last := socketFD
 	if ahead {
 		last = guardFD
@@ -240,4 +242,24 @@ func (w *wrapper) prepareFor(pidfd int, args []string) (err error) {
 func tellCaller(answer ...byte) error {
 	_, err := unix.SendmsgN(socketFD, answer, nil, nil, unix.MSG_NOSIGNAL)
 	return os.NewSyscallError("sendmsg", err)
+}
+
+// readWithin reads an answer of a process that has a deadline itself; the longer
+// wait is for one that was stopped before it had.
+func readWithin(socket int, answer []byte) (int, error) {
+	limit := 2 * deadline.Limit
+	timeout := unix.NsecToTimeval(int64(limit))
+	if err := unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+		return 0, os.NewSyscallError("setsockopt", err)
+	}
+	for {
+		n, err := unix.Read(socket, answer)
+		switch err {
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return 0, fmt.Errorf("no answer within %s", limit)
+		default:
+			return n, os.NewSyscallError("read", err)
+		}
+	}
 }

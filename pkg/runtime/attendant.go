@@ -17,6 +17,7 @@ import (
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/install/deadline"
 	"seccomp-hook/pkg/printable"
 	"seccomp-hook/pkg/trust"
 )
@@ -115,8 +116,10 @@ func (a *attendant) attend() error {
 		return errors.Join(err, a.giveBack())
 	}
 	at(StepAwait)
+	deadline.Stay()
 	err := a.await()
-	if a.hook == nil { // the runtime has ended
+	deadline.Set(deadline.Limit) // the hook waits
+	if a.hook == nil {           // the runtime has ended
 		return errors.Join(err, a.giveBack())
 	}
 	if err == nil {

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"seccomp-hook/pkg/regular"
 	"seccomp-hook/pkg/trust"
 )
 
@@ -60,7 +62,7 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 	if p := getenv(EnvConfig); p != "" {
 		path, named = p, true
 	}
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, regular.Flags, 0)
 	switch {
 	case err == nil:
 		defer f.Close()
@@ -71,7 +73,11 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		if err != nil {
 			return c, fmt.Errorf("runtime: configuration: %w", err)
 		}
-		if err := toml.NewDecoder(f).DisallowUnknownFields().Decode(&c); err != nil {
+		text, err := regular.Read(f, maxConfig)
+		if err != nil {
+			return c, fmt.Errorf("runtime: configuration %s: %w", path, err)
+		}
+		if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&c); err != nil {
 			var strict *toml.StrictMissingError
 			if errors.As(err, &strict) {
 				return c, fmt.Errorf("runtime: configuration %s: unknown key %q", path, strings.Join(strict.Errors[0].Key(), "."))

@@ -11,6 +11,7 @@ import (
 
 	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/hook"
+	"seccomp-hook/pkg/regular"
 )
 
 // container is what the real runtime's own state says of a container.
@@ -119,7 +120,7 @@ func readCrunState(dir string) (*container, error) {
 }
 
 func readJSON(path string, into any) error {
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path, maxConfig)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/install/deadline"
 	"seccomp-hook/pkg/install/orphan"
 )
 
@@ -75,10 +76,10 @@ func (w *wrapper) escorted(c *container, f *filter.Filter, r install.ExecRequest
 	}
 	// It follows, or says why not.
 	answer := make([]byte, 64<<10)
-	n, err := unix.Read(pair[0], answer)
+	n, err := readWithin(pair[0], answer)
 	switch {
 	case err != nil:
-		return os.NewSyscallError("read", err)
+		return err
 	case n == 0:
 		return errors.New("the escort has ended without an answer")
 	case string(answer[:n]) != answerDone:
@@ -99,6 +100,7 @@ func (w *wrapper) escorted(c *container, f *filter.Filter, r install.ExecRequest
 // escort is the process.
 func escort() int {
 	runtime.LockOSThread() // a tracee belongs to one thread
+	deadline.Set(deadline.Limit)
 	if err := orphan.CloseInherited(escortStderrFD + 1); err != nil {
 		return 1
 	}
@@ -143,11 +145,11 @@ func (o *escortOrder) follow(f *filter.Filter, installable install.Filter) error
 				err = hook.Notify(f.Listener, listener, &o.Container, pid)
 				listener.Close()
 			}
+			stderr := os.NewFile(escortStderrFD, "stderr")
+			defer stderr.Close()
 			if err != nil {
-				stderr := os.NewFile(escortStderrFD, "stderr")
 				o.Report.report(stderr, fmt.Errorf("runtime: exec in container %s: %w", o.Container.ID, err))
 			}
-			unix.Close(escortStderrFD)
 			return err
 		})
 }

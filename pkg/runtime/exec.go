@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/regular"
 )
 
 // followTimeout bounds how long an exec waits for the kernel.
@@ -172,7 +172,7 @@ func (w *wrapper) noNewPrivileges(c *container) (bool, error) {
 		config, err := parseConfig(c.config)
 		return err == nil && (config.NoNewPrivileges() || w.NoNewPrivileges), err
 	}
-	text, err := os.ReadFile(w.Process)
+	text, err := regular.ReadFile(w.Process, maxConfig)
 	if err != nil {
 		return false, err
 	}

@@ -8,6 +8,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/install/deadline"
 )
 
 // In a build with the tag faults, SECCOMP_HOOK_RUNTIME_FAULT in the wrapper's
@@ -24,6 +26,7 @@ func init() {
 		return []string{
 			faultVariable + "=" + os.Getenv(faultVariable),
 			installFaultVariable + "=" + os.Getenv(installFaultVariable),
+			deadline.LimitVariable + "=" + os.Getenv(deadline.LimitVariable),
 		}
 	}
 	at = func(step Step) {

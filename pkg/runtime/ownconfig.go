@@ -2,13 +2,12 @@ package runtime
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 
-	"golang.org/x/sys/unix"
+	"seccomp-hook/pkg/regular"
 )
 
 // With crun's --config FILE the container's configuration is that file, and the
@@ -26,25 +25,6 @@ func (w *wrapper) ownConfig() string {
 	return w.Config
 }
 
-// readOwnConfig reads the configuration that the command line names.
-func readOwnConfig(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err == nil && len(text) > maxConfig {
-		err = fmt.Errorf("%s: larger than %d bytes", path, maxConfig)
-	}
-	return text, err
-}
-
 // copyPath is where the edited copy is: beside the attendant's socket, and named
 // in the same way.
 func (w *wrapper) copyPath() string {
@@ -55,7 +35,7 @@ const copySuffix = ".json"
 
 // prepareOwn is prepareFirst for a configuration that the command line names.
 func (w *wrapper) prepareOwn(path string) (*attendant, error) {
-	text, err := readOwnConfig(path)
+	text, err := regular.ReadFile(path, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: configuration: %w", err)
 	}

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/install/deadline"
+	"seccomp-hook/pkg/regular"
 )
 
 // Names in a bundle while the runtime reads its config.json.
@@ -49,7 +52,7 @@ func lockBundle(path string) (*os.File, error) {
 		return nil, fmt.Errorf("runtime: bundle %s: %w", path, err)
 	}
 	dir := os.NewFile(uintptr(fd), path)
-	if err := flock(dir, unix.LOCK_EX); err != nil {
+	if err := lockWithin(dir, deadline.Limit); err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("runtime: lock bundle %s: %w", path, err)
 	}
@@ -78,6 +81,19 @@ func recoverBundle(path string) error {
 		return fmt.Errorf("runtime: restore %s of bundle %s: %w", configName, path, err)
 	}
 	return nil
+}
+
+// lockWithin locks a directory for which another process has the lock at most for
+// so long: whoever may read it can have that lock.
+func lockWithin(dir *os.File, limit time.Duration) error {
+	locked := make(chan error, 1)
+	go func() { locked <- flock(dir, unix.LOCK_EX) }() // where it hangs, this process ends
+	select {
+	case err := <-locked:
+		return err
+	case <-time.After(limit):
+		return fmt.Errorf("another process has held it for %s", limit)
+	}
 }
 
 func flock(f *os.File, how int) error {
@@ -132,17 +148,17 @@ func standsIn(text []byte) bool {
 // readConfig reads the config.json of a locked bundle, which has a name there,
 // at most limit bytes.
 func readConfig(dir *os.File, name string, limit int64) ([]byte, error) {
-	fd, err := unix.Openat(int(dir.Fd()), name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	fd, err := unix.Openat(int(dir.Fd()), name, regular.Flags, 0)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: dir.Name() + "/" + configName, Err: err}
 	}
 	f := os.NewFile(uintptr(fd), dir.Name()+"/"+configName)
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("%s: larger than %d bytes", f.Name(), limit)
+	text, err := regular.Read(f, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	return text, err
+	return text, nil
 }
 
 // place puts text in the place of the config.json of a locked bundle.

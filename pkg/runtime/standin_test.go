@@ -6,9 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"seccomp-hook/pkg/install/deadline"
 )
 
 const (
@@ -273,4 +277,19 @@ func TestLockBundleErrors(t *testing.T) {
 	if _, err := readConfig(lock(t, bundle), configName, 3); err == nil {
 		t.Error("a config.json over the limit was read")
 	}
+}
+
+// Whoever can read a bundle can have its lock, and holds a start up no longer than
+// the limit.
+func TestLockBundleHeld(t *testing.T) {
+	before := deadline.Limit
+	deadline.Limit = 50 * time.Millisecond
+	defer func() { deadline.Limit = before }()
+	bundle, _ := newBundle(t)
+	held := lock(t, bundle)
+	if dir, err := lockBundle(bundle); err == nil || !strings.Contains(err.Error(), "another process has held it") {
+		t.Errorf("%v, %v", dir, err)
+	}
+	held.Close()
+	lock(t, bundle)
 }
