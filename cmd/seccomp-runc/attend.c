@@ -26,6 +26,7 @@ enum {
 	AT_ONCE = 4,   /* LOCK_NB */
 };
 
+static const char late[] = "seccomp-runc: the attendant's guard does not come on\n";
 static const char ended[] = "seccomp-runc: the attendant has ended\n";
 
 /*
@@ -88,7 +89,7 @@ const char *attend(char **argv)
 	sys(close, caller);
 	sys(close, remote);
 	if (n > 0)
-		n = receive(ends[0], answer, sizeof answer - 1);
+		n = receive_within(ends[0], answer, sizeof answer - 1, 2 * limit());
 	if (n > 1 && answer[0] == 'x')
 		leave((uint8_t)answer[1]); /* it has told why */
 	if (n > 1 && answer[0] == '/') {
@@ -138,11 +139,13 @@ closed:
  */
 _Noreturn static void guard(char **argv, const char *path, long caller, long placed)
 {
+	enum { PLACED_FD = STDERR_FD }; /* standard error has its own place here */
 	static char name[] = "seccomp-hook-attendant-ahead";
-	long bundle, stand_in, n;
+	long bundle, stand_in, n, given;
 	int ends[2];
-	char given;
+	char answer;
 
+	expire(limit());
 	if (!place(path, &bundle, &stand_in))
 		leave(1);
 	bundle = above(bundle);
@@ -150,27 +153,36 @@ _Noreturn static void guard(char **argv, const char *path, long caller, long pla
 	if (bundle < 0 || stand_in < 0 || sys(pipe2, ends, O_CLOEXEC) < 0)
 		leave(1); /* the caller goes another way then, and puts all right */
 	at(STEP_ATTEND);
-	n = above(ends[1]);
-	ends[1] = (int)n;
-	n = n < 0 ? n : sys(clone, SIGNAL_CHILD, 0, 0, 0, 0);
+	ends[0] = (int)above(ends[0]);
+	ends[1] = (int)above(ends[1]);
+	n = ends[0] < 0 || ends[1] < 0 ? -1 : sys(clone, SIGNAL_CHILD, 0, 0, 0, 0);
 	if (n < 0)
 		leave(1);
 	if (n == 0) {
 		sys(setsid);
 		run(name, argv, caller, (long[]){bundle, stand_in, ends[1]}, 3);
 	}
-	/* The attendant alone has the lease, and this end. */
-	sys(close, stand_in);
-	sys(close, ends[1]);
-	sys(write, placed, "", 1); /* without a caller this process ends here, and the attendant finds nobody */
-	sys(close, placed);
-	n = receive(ends[0], &given, 1);
-	if (n == 1 || absent(bundle, original))
+	/* The attendant alone has the lease, and the pipe's other end; what else the engine has given to the caller is its own. */
+	if (sys(dup3, caller, CALLER_FD, 0) < 0 || sys(dup3, bundle, BUNDLE_FD, 0) < 0 || sys(dup3, ends[0], GUARD_FD, 0) < 0 ||
+	    sys(dup3, placed, PLACED_FD, 0) < 0)
+		leave(1);
+	close_from(GUARD_FD + 1);
+	sys(close, 0);
+	sys(close, 1);
+	sys(close, STAND_IN_FD);
+	sys(write, PLACED_FD, "", 1); /* without a caller this process ends here, and the attendant finds nobody */
+	sys(close, PLACED_FD);
+	expire(4 * limit());
+	/* The attendant expires by itself, unless it was stopped before it came to that. */
+	given = receive_within(GUARD_FD, &answer, 1, limit() + limit() / 8);
+	if (given == TOO_LATE)
+		sys(kill, n, SIGNAL_KILL);
+	if (given == 1 || absent(BUNDLE_FD, original))
 		leave(0);
 	sys(write, 2, ended, sizeof ended - 1);
-	sys(pidfd_send_signal, caller, SIGNAL_KILL, 0, 0);
-	await_end(caller);
-	sys(renameat, bundle, original, bundle, config);
+	sys(pidfd_send_signal, CALLER_FD, SIGNAL_KILL, 0, 0);
+	await_end(CALLER_FD);
+	sys(renameat, BUNDLE_FD, original, BUNDLE_FD, config);
 	leave(1);
 }
 
@@ -193,7 +205,11 @@ bool attend_ahead(char **argv, const struct invocation *invocation)
 	sys(close, caller);
 	sys(close, placed);
 	if (n > 0)
-		n = receive(ends[0], &answer, 1);
+		n = receive_within(ends[0], &answer, 1, 2 * limit());
+	if (n == TOO_LATE) {
+		sys(write, 2, late, sizeof late - 1);
+		leave(1);
+	}
 	sys(close, ends[0]);
 	return n == 1;
 }

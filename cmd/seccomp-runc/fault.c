@@ -13,6 +13,14 @@ static void fault(const char *name, uint64_t step)
 		sys(kill, sys(getpid), signal);
 }
 
+long limit(void)
+{
+	const char *value = variable("SECCOMP_HOOK_LIMIT");
+	uint64_t milliseconds;
+
+	return value && number(value, &milliseconds) && milliseconds ? (long)milliseconds : LIMIT;
+}
+
 void at(enum step step)
 {
 	fault("SECCOMP_HOOK_RUNTIME_FAULT", step);

@@ -199,6 +199,8 @@ struct made {
 	const struct config *config;
 	const struct ready *ready;
 	uint64_t init, start; /* its init; 0 as long as that is not known */
+	uint64_t other, other_start; /* that of the container which has the id already */
+	char **remove; /* the arguments for the runtime with which it deletes the container; the path is their first */
 };
 
 /* has_room says whether there is room to publish a container. */

@@ -34,7 +34,7 @@
 #define sys(...) sys_pick(__VA_ARGS__, sys_7, sys_6, sys_5, sys_4, sys_3, sys_2, sys_1)(__VA_ARGS__)
 
 /* Errors that are told apart. */
-enum { NO_FILE = -2 /* ENOENT */, INTERRUPTED = -4 /* EINTR */, NO_CHILD = -10 /* ECHILD */ };
+enum { NO_FILE = -2 /* ENOENT */, INTERRUPTED = -4 /* EINTR */, NO_CHILD = -10 /* ECHILD */, TOO_LATE = -62 /* ETIME */ };
 
 /* Signals; <asm/signal.h>, which has them, does not go with a C library's headers. */
 enum { SIGNAL_TRAP = 5, SIGNAL_KILL = 9, SIGNAL_CHILD = 17, SIGNAL_URGENT = 23 };
@@ -208,6 +208,53 @@ static inline bool await_end_for(long pidfd, long seconds)
 		n = sys(ppoll, &gone, 1, ((long[]){seconds, 0}), 0);
 	while (n == INTERRUPTED);
 	return n > 0;
+}
+
+/*
+ * How long, in milliseconds, a piece of work may take that others wait for, as in pkg/install/deadline: less than the
+ * kernel holds up who opens a leased config.json (fs.lease-break-time). A build with FAULTS takes it of the environment.
+ */
+enum { LIMIT = 30000 };
+#ifdef FAULTS
+long limit(void);
+#else
+static inline long limit(void)
+{
+	return LIMIT;
+}
+#endif
+
+/* receive_within is receive, for so many milliseconds; it returns TOO_LATE after them. */
+static inline long receive_within(long fd, void *into, size_t size, long milliseconds)
+{
+	struct pollfd there = {(int)fd, POLLIN, 0};
+	long n;
+
+	do /* a signal begins the wait anew */
+		n = sys(ppoll, &there, 1, ((long[]){milliseconds / 1000, milliseconds % 1000 * 1000000}), 0);
+	while (n == INTERRUPTED);
+	return n < 0 ? n : n == 0 ? TOO_LATE : receive(fd, into, size);
+}
+
+/*
+ * expire has the kernel kill this process in so many milliseconds, stopped or not, unless it is called again before.
+ * Where the kernel has no timer to give (RLIMIT_SIGPENDING) nothing but the length of waits depends on it.
+ */
+static inline void expire(long milliseconds)
+{
+	/* struct sigevent (sigevent(3type)); its notify is SIGEV_SIGNAL, and its value unused. */
+	static const struct {
+		uint64_t value;
+		int signal, notify;
+		char rest[48];
+	} event = {.signal = SIGNAL_KILL};
+	static bool made;
+	static int timer;
+
+	if (made || sys(timer_create, 1 /* CLOCK_MONOTONIC */, &event, &timer) == 0) {
+		made = true;
+		sys(timer_settime, timer, 0, ((long[]){0, 0, milliseconds / 1000, milliseconds % 1000 * 1000000}), 0);
+	}
 }
 
 /* await_end waits until the process of a pidfd has ended. */

@@ -129,6 +129,8 @@ static char **warm_runc(const struct invocation *invocation, const char *runtime
 			const struct ready *ready)
 {
 	static struct made made;
+	static char *remove[MAX_ARGUMENTS + 8];
+	char **word = remove;
 	struct iovec parts[EDITED_PARTS];
 	bool crun, placed;
 	long follower, fd;
@@ -140,6 +142,17 @@ static char **warm_runc(const struct invocation *invocation, const char *runtime
 	append(&made.directory, invocation->id);
 	if (!state_root(invocation, runtime, &made.root, &crun) || !bundle_path(&made.bundle, s->bundle))
 		return NULL;
+	find_init(&made.root, false, made.id, &made.other, &made.other_start);
+	*word++ = (char *)runtime;
+	for (char **arg = invocation->args; *arg != invocation->command; arg++) {
+		if (word >= remove + MAX_ARGUMENTS)
+			return NULL;
+		*word++ = *arg;
+	}
+	/* Where they name it in another way it may be relative. The last one counts. */
+	for (const char *const *arg = (const char *const[]){"--root", made.root.at, "delete", "--force", made.id, NULL}; *arg; arg++)
+		*word++ = (char *)*arg;
+	made.remove = remove;
 	/* Of one that cannot be published an exec would not know the filter. The Go program says why. */
 	if (!has_room(&made))
 		return NULL;

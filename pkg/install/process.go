@@ -284,8 +284,13 @@ func statFile(dir int, path string) (fileID, error) {
 
 // mountsOf returns the mount namespace of a process; it is told from others
 // while both exist.
-func mountsOf(pid int) (fileID, error) {
-	path := "/proc/" + strconv.Itoa(pid) + "/ns/mnt"
+func mountsOf(pid int) (fileID, error) { return namespaceOf(pid, "mnt") }
+
+// processesOf returns the pid namespace that a process is in.
+func processesOf(pid int) (fileID, error) { return namespaceOf(pid, "pid") }
+
+func namespaceOf(pid int, kind string) (fileID, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/ns/" + kind
 	id, err := statFile(unix.AT_FDCWD, path)
 	if err != nil {
 		return id, fmt.Errorf("stat %s: %w", path, err)

@@ -30,8 +30,8 @@ func Serve() int {
 		return 1
 	}
 	s := &session{deliver: answerHook}
-	s.at(StepStart)
 	deadline.Stay() // as long as the filter is being made
+	s.at(StepStart)
 	message, outcome, err := receive(socketFD)
 	if err != nil {
 		return 1
@@ -200,12 +200,34 @@ func (s *session) followCaller() error {
 	s.result.Seize = time.Since(s.begin)
 	s.stays = func(pid int) bool {
 		now, err := mountsOf(pid)
-		return err == nil && now == host
+		if err != nil || now != host {
+			return false
+		}
+		if s.doubtful(pid, host) {
+			_ = unix.Kill(pid, unix.SIGKILL) // it is stopped, so the number is its own
+		}
+		return true
 	}
 	if err := s.report(-1); err != nil {
 		return err
 	}
 	return s.wait()
+}
+
+// doubtful reports whether a process that has executed a program in the host's
+// mount namespace might not be the runtime's own: the container's init has gone
+// there, or is not to be seen, or the process is among the container's processes.
+func (s *session) doubtful(pid int, host fileID) bool {
+	container, err := mountsOf(s.order.container)
+	if err != nil || container == host {
+		return true
+	}
+	own, err := processesOf(unix.Getpid())
+	if err != nil {
+		return true
+	}
+	its, err := processesOf(pid)
+	return err != nil || its != own
 }
 
 // seize attaches to every thread of the process, and chooses the mode.

@@ -95,6 +95,7 @@ type attendant struct {
 	socket   string   // where the hook announces init
 	announce int32    // the socket
 	hook     *os.File // the connection
+	made     *made    // nil where the container gets no filter
 	// giveBack gives the bundle its own config.json back, once.
 	giveBack func() error
 }
@@ -103,6 +104,12 @@ type attendant struct {
 func (w *wrapper) newAttendant(o *order, dir *os.File) (*attendant, error) {
 	a := &attendant{order: *o, dir: dir, socket: w.socketPath()}
 	a.giveBack = sync.OnceValue(a.restore)
+	if o.Filter != nil {
+		var err error
+		if a.made, err = w.newMade(); err != nil {
+			return nil, err
+		}
+	}
 	fd, err := listen(a.socket)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: announcements: %w", err)
@@ -119,8 +126,9 @@ func (a *attendant) attend() error {
 	deadline.Stay()
 	err := a.await()
 	deadline.Set(deadline.Limit) // the hook waits
-	if a.hook == nil {           // the runtime has ended
-		return errors.Join(err, a.giveBack())
+	if a.hook == nil {
+		// The runtime has ended, or has made its container without the hook.
+		return errors.Join(err, a.unhooked(), a.giveBack())
 	}
 	if err == nil {
 		err = a.install()
@@ -133,11 +141,16 @@ func (a *attendant) attend() error {
 	return err
 }
 
-// await waits for the hook, or for the end of the runtime.
+// await waits for the hook, for the end of the runtime, or for a container that it
+// has made without the hook.
 func (a *attendant) await() error {
 	poll := []unix.PollFd{{Fd: a.announce, Events: unix.POLLIN}, {Fd: callerFD, Events: unix.POLLIN}}
+	patience := -1
+	if a.made != nil {
+		patience = int(lookEvery.Milliseconds())
+	}
 	for {
-		if _, err := unix.Poll(poll, -1); err != nil && err != unix.EINTR {
+		if _, err := unix.Poll(poll, patience); err != nil && err != unix.EINTR {
 			return os.NewSyscallError("poll", err)
 		}
 		switch {
@@ -151,7 +164,7 @@ func (a *attendant) await() error {
 			}
 			a.hook = os.NewFile(uintptr(fd), "hook")
 			return unix.Close(int(a.announce))
-		case poll[1].Revents != 0:
+		case poll[1].Revents != 0, a.made != nil && a.made.unhooked() != nil:
 			return nil
 		}
 	}

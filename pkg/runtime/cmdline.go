@@ -29,6 +29,8 @@ type Invocation struct {
 	Keep bool
 	// Force is delete's --force.
 	Force bool
+	// Regex is crun's delete --regex: the operand is not an id.
+	Regex bool
 	// ID is the container's id, "" where there is none.
 	ID string
 }
@@ -127,6 +129,8 @@ func (inv *Invocation) set(name, value string) {
 		inv.Bundle = value
 	case "config":
 		inv.Config = value
+	case "regex":
+		inv.Regex = true
 	case "force":
 		inv.Force = value != "false"
 	case "keep":

@@ -71,7 +71,7 @@ func TestParseArgs(t *testing.T) {
 			{"a terminal's value is in the same word", "exec -tfalse --tty id ls", Invocation{Command: "exec", ID: "id"}},
 			{"the last configuration wins", "create -f /a --config=/b id", Invocation{Command: "create", Config: "/b", ID: "id"}},
 			{"another root is nobody else's", "--rootless auto state id", Invocation{Command: "state"}},
-			{"by an expression", "delete --regex a.*", Invocation{Command: "delete", ID: "a.*"}},
+			{"by an expression", "delete --regex a.*", Invocation{Command: "delete", ID: "a.*", Regex: true}},
 		}, both...),
 		unknownKind: {
 			{"what all read alike", "--root /r create --bundle /b id", Invocation{Command: "create", Root: "/r", Bundle: "/b", ID: "id"}},

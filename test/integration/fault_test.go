@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/install"
+	"seccomp-hook/pkg/install/deadline"
 	"seccomp-hook/pkg/runtime"
 )
 
@@ -260,21 +261,24 @@ type strike struct {
 	// kills says whom to kill while it is stopped; it is continued then.
 	kills func(s *stage, stopped int) []int
 	ours  bool // a process of the product's is killed
+	// limit, where it is not 0, is what the processes of the start are given, and
+	// one that has stopped itself stays so, unless it is the engine's own.
+	limit time.Duration
 }
 
 // The first one finds out whether a step is passed.
 var strikes = []strike{
-	{"stopped and continued", unix.SIGSTOP, func(*stage, int) []int { return nil }, false},
-	{"killed", unix.SIGKILL, nil, true},
-	{"stopped, the runtime killed, continued", unix.SIGSTOP, func(s *stage, _ int) []int { return []int{int(s.runtime.Load())} }, false},
-	{"stopped, the hook killed, continued", unix.SIGSTOP, func(s *stage, stopped int) []int {
+	{name: "stopped and continued", signal: unix.SIGSTOP, kills: func(*stage, int) []int { return nil }, ours: false},
+	{name: "killed", signal: unix.SIGKILL, ours: true},
+	{name: "stopped, the runtime killed, continued", signal: unix.SIGSTOP, kills: func(s *stage, _ int) []int { return []int{int(s.runtime.Load())} }, ours: false},
+	{name: "stopped, the hook killed, continued", signal: unix.SIGSTOP, kills: func(s *stage, stopped int) []int {
 		hook, _ := s.children()
 		return slices.DeleteFunc(hook, func(pid int) bool { return pid == stopped })
-	}, true},
-	{"stopped, init killed, continued", unix.SIGSTOP, func(s *stage, _ int) []int {
+	}, ours: true},
+	{name: "stopped, init killed, continued", signal: unix.SIGSTOP, kills: func(s *stage, _ int) []int {
 		_, init := s.children()
 		return init
-	}, false},
+	}, ours: false},
 }
 
 // stage is where the starts of one door under one runtime take place, one after
@@ -309,7 +313,7 @@ func (s *stage) prepareHook() {
 	s.b = h.Bundle
 	s.setHook = func(fault string) {
 		h.register(s.binary, "createRuntime")
-		h.hooks().CreateRuntime[0].Env = []string{fault}
+		h.hooks().CreateRuntime[0].Env = strings.Split(fault, "\n")
 		h.Save()
 	}
 	s.setHook("")
@@ -407,6 +411,9 @@ func (s *stage) start(where step, how strike) (outcome string, reached bool) {
 	s.serial++
 	mark := fmt.Sprintf("%s-fault%d", s.c.ID, s.serial)
 	fault := fmt.Sprintf("%s=%d %d %s", where.variable, where.number, how.signal, mark)
+	if how.limit != 0 {
+		fault += fmt.Sprintf("\n%s=%d", deadline.LimitVariable, how.limit.Milliseconds())
+	}
 	if s.setHook != nil {
 		s.setHook(fault)
 		var err error
@@ -431,7 +438,7 @@ func (s *stage) start(where step, how strike) (outcome string, reached bool) {
 		outcome = notStarted
 	}
 	switch {
-	case !struck && how.signal != unix.SIGKILL && (outcome != filtered || result.Code != s.exitCode()):
+	case !struck && how.signal != unix.SIGKILL && how.limit == 0 && (outcome != filtered || result.Code != s.exitCode()):
 		s.t.Errorf("%s: nobody was killed, and the start fails: %s", name, result)
 	case outcome == notStarted && result.Code == 0:
 		s.t.Errorf("%s: the program did not start, and the runtime does not say so", name)
@@ -474,7 +481,7 @@ func (s *stage) run(fault string) *running {
 			cmd.Stdout, cmd.Stderr = out, errs
 			cmd.Env = os.Environ()
 			if i == 0 {
-				cmd.Env = append(cmd.Env, fault)
+				cmd.Env = append(cmd.Env, strings.Split(fault, "\n")...)
 			}
 			result.Code = s.wait(cmd, i == 0)
 			if result.Code != 0 {
@@ -524,6 +531,10 @@ func (s *stage) strike(r *running, mark string, where step, how strike) (struck,
 	for {
 		for _, stopped := range stoppedOf(mark, states) {
 			reached = true
+			if how.limit != 0 && !s.engines(stopped) {
+				struck = true
+				continue
+			}
 			for _, pid := range how.kills(s, stopped) {
 				struck = unix.Kill(pid, unix.SIGKILL) == nil || struck
 			}
@@ -540,6 +551,13 @@ func (s *stage) strike(r *running, mark string, where step, how strike) (struck,
 		case <-time.After(2 * time.Millisecond): // there is no event for a stop of somebody else's child
 		}
 	}
+}
+
+// engines reports whether a process is one that the engine or the runtime waits
+// for by itself: the command, and its hook. Whoever can stop them can stop runc.
+func (s *stage) engines(pid int) bool {
+	hooks, _ := s.children()
+	return pid == int(s.runtime.Load()) || slices.Contains(hooks, pid)
 }
 
 // stoppedOf returns the processes with this mark in their environment that are
@@ -601,7 +619,7 @@ func (s *stage) cleanUp(name, mark string, how strike) {
 		s.t.Errorf("%s: config.json is not what it was: %v %s", name, err, text)
 	}
 	left, _ := filepath.Glob(filepath.Join(s.b.Dir, ".config.json*"))
-	if how.signal == unix.SIGKILL {
+	if how.signal == unix.SIGKILL || how.limit != 0 {
 		s.killed = append(s.killed, s.front)
 	} else {
 		left = append(left, socketsOf(s.front)...)

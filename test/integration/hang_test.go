@@ -3,10 +3,12 @@
 package integration
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -56,4 +58,47 @@ func TestRuntimeFIFO(t *testing.T) {
 			}
 		}
 	})
+}
+
+var everyStop = flag.Bool("every-stop", false, "stop processes in TestStoppedForGood under crun, the hook, and the front in Go, too")
+
+// stoppedForGood stops a process, and nobody continues it.
+var stoppedForGood = strike{
+	name: "stopped for good", signal: unix.SIGSTOP, kills: func(*stage, int) []int { return nil }, ours: true, limit: 400 * time.Millisecond,
+}
+
+// TestStoppedForGood stops each process of a start at each of its steps, for good.
+// The start comes to its end all the same, within the limit that they are given:
+// filtered, or not started. Nobody stays behind, stopped.
+func TestStoppedForGood(t *testing.T) {
+	for _, d := range doors {
+		for i, rt := range []Runtime{Runc(t), Crun(t)} {
+			for _, f := range d.fronts[i] {
+				if !*everyStop && (i > 0 || f != frontInC || d.name == "create" || d.name == "attended run") {
+					continue
+				}
+				t.Run(filepath.Join(d.name, f, rt.Name), func(t *testing.T) {
+					t.Parallel()
+					newStage(t, d, f, rt).stopEach()
+				})
+			}
+		}
+	}
+}
+
+func (s *stage) stopEach() {
+	var err error
+	s.config, err = os.ReadFile(s.b.ConfigPath())
+	must(s.t, err)
+	s.undisturbed()
+	outcomes := map[string]int{}
+	for _, where := range s.passes {
+		outcome, _ := s.start(where, stoppedForGood)
+		if outcome == "" {
+			return
+		}
+		outcomes[outcome]++
+	}
+	s.undisturbed()
+	s.t.Logf("%v", outcomes)
 }

@@ -19,13 +19,7 @@ func TestRuntimeWays(t *testing.T) {
 		for name, options := range map[string][]Option{
 			"a namespace of processes": nil,
 			"the host's processes": {func(b *Bundle) {
-				var kept []specs.LinuxNamespace
-				for _, n := range b.Spec.Linux.Namespaces {
-					if n.Type != specs.PIDNamespace {
-						kept = append(kept, n)
-					}
-				}
-				b.Spec.Linux.Namespaces = kept
+				b.Spec.Linux.Namespaces = deleteNamespace(b.Spec.Linux.Namespaces, specs.PIDNamespace)
 			}},
 		} {
 			t.Run(name, func(t *testing.T) {
