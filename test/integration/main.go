@@ -24,7 +24,7 @@ const idPrefix = "sht-"
 
 // graceful is how long what a test started may take to notice that its
 // container is gone.
-var graceful = patience * 10 * time.Second
+var graceful = time.Duration(10*patience) * time.Second
 
 // Main is TestMain. It runs the tests in a child of its own and stays behind
 // as the subreaper (prctl(2), PR_SET_CHILD_SUBREAPER) of whatever detaches

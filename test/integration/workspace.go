@@ -17,11 +17,11 @@ import (
 
 // commandTimeout bounds every command of the harness. Nothing here takes a
 // tenth of it; a command that reaches it hangs.
-var commandTimeout = patience * 2 * time.Minute
+var commandTimeout = time.Duration(2*patience) * time.Minute
 
 // patience is how many times longer things may take in a machine that is emulated on a
 // busy host.
-var patience = func() time.Duration {
+var patience = func() int {
 	if prebuilt() {
 		return 6
 	}

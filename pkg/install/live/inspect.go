@@ -119,7 +119,7 @@ func Inspect(pid int, o InspectOptions) (*Inspection, error) {
 	}
 	if noCache != nil {
 		in.Cache.Unavailable = noCache.Error()
-		return in, nil
+		return in, nil //nolint:nilerr // it is in the inspection
 	}
 	predicted, err := kernel.Predict(programs...)
 	if err != nil {
