@@ -21,6 +21,7 @@ type builder struct {
 	bases   []base
 	// thorough says to spare no work: the program has been too large.
 	thorough bool
+	work     int // that was spent on reading rules
 }
 
 func newBuilder(p *spec.Policy, o Options, thorough bool) *builder {
@@ -88,6 +89,7 @@ type verdict struct {
 func (b *builder) read() ([][]verdict, error) {
 	r := newReader(b.planner.diagrams)
 	r.thorough = b.thorough
+	defer func() { b.work = r.work }()
 	verdicts := make([][]verdict, len(b.policy.Tokens))
 	for i := range verdicts {
 		ranges := b.policy.Tokens[i].Ranges

@@ -429,7 +429,11 @@ type decisions []piece
 func (d decisions) Len() int           { return len(d) }
 func (d decisions) Less(i, j int) bool { return d[i].index < d[j].index }
 func (d decisions) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
-func (d *decisions) Push(p any)        { *d = append(*d, p.(piece)) }
+
+// Push is heap.Push's.
+func (d *decisions) Push(p any) { *d = append(*d, p.(piece)) }
+
+// Pop is heap.Pop's.
 func (d *decisions) Pop() any {
 	last := len(*d) - 1
 	p := (*d)[last]

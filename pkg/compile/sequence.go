@@ -2,7 +2,6 @@ package compile
 
 import (
 	"math"
-	"slices"
 
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/spec"
@@ -54,14 +53,32 @@ func length(v *spec.Verdict) int {
 // longer, hardly slower, and its proof as short as the list; with tests left out
 // that others have made unnecessary, each in some of all cases, it would be as
 // long as a diagram is large.
+//
+// Neighbours that begin with the same comparison make it once: the rules of
+// libseccomp's tree are such (spec, argTree.list).
 func (c *code) list(e bpf.Endian, terms []term, otherwise bpf.Return, apart bool) ref {
-	next := c.ret(otherwise)
-	for _, t := range slices.Backward(terms) {
-		hit := c.ret(t.result)
-		for k, comparison := range slices.Backward(t.comparisons) {
-			hit = c.compare(e, comparison, hit, next, apart && k == 0)
+	return c.try(e, terms, c.ret(otherwise), apart)
+}
+
+// try is list that goes on with next where no term applies.
+func (c *code) try(e bpf.Endian, terms []term, next ref, apart bool) ref {
+	for end := len(terms); end > 0; {
+		last := &terms[end-1]
+		if len(last.comparisons) == 0 {
+			next = c.ret(last.result)
+			end--
+			continue
 		}
-		next = hit
+		first, start := last.comparisons[0], end-1
+		for start > 0 && len(terms[start-1].comparisons) > 0 && terms[start-1].comparisons[0] == first {
+			start--
+		}
+		rest := make([]term, end-start)
+		for i, t := range terms[start:end] {
+			rest[i] = term{t.comparisons[1:], t.result}
+		}
+		next = c.compare(e, first, c.try(e, rest, next, apart && len(rest) > 1), next, apart)
+		end = start
 	}
 	return next
 }

@@ -90,6 +90,7 @@ func (budget Budget) compare(first, second side) (Result, error) {
 		var err error
 		if try.order == nil {
 			r = walks(first, second, budget.Steps/try.stepsShare)
+			r.Effort.Steps *= stepsOfWalk
 			at = r.At
 		} else {
 			d.reset(budget.share(try.nodesShare, try.stepsShare, first.conditions()+second.conditions()))

@@ -278,7 +278,7 @@ func (w *walk) step() bool {
 	n := 1 + w.looks/looksOfStep
 	w.looks %= looksOfStep
 	*w.steps -= n
-	w.left -= n
+	w.left--
 	w.stopped = w.stopped || *w.steps <= 0 || w.trying > 0 && w.left <= 0
 	return !w.stopped
 }
