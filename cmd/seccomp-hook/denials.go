@@ -10,15 +10,18 @@ import (
 	"sync"
 	"time"
 
+	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/explain"
 	"seccomp-hook/pkg/watch"
 )
 
 // denialLines writes a line for each denied call, for an engine's log.
 type denialLines struct {
-	out     io.Writer
-	json    bool
-	subject *subject
+	out  io.Writer
+	json bool
+	id   string // of the container
+	// rule says what decided about a call that got a verdict.
+	rule func(*bpf.Data, bpf.Return) string
 
 	mu   sync.Mutex
 	kind map[string]*denialRate
@@ -37,6 +40,7 @@ type denialRate struct {
 // denialLine is one denied call, or, with Left, how many there were that have no
 // line.
 type denialLine struct {
+	Version   int      `json:"version"`
 	Time      string   `json:"time"`
 	Container string   `json:"container,omitempty"`
 	PID       int      `json:"pid,omitempty"`
@@ -55,7 +59,7 @@ func now() string { return time.Now().UTC().Format(time.RFC3339Nano) }
 func (l *denialLines) add(d *watch.Denial) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	rule := l.subject.rule(&d.Call, d.Return)
+	rule := l.rule(&d.Call, d.Return)
 	call := explain.Name(d.Call.Arch, d.Call.Nr)
 	key := call + "\x00" + d.Return.String() + "\x00" + rule
 	if l.kind == nil {
@@ -72,7 +76,7 @@ func (l *denialLines) add(d *watch.Denial) {
 	}
 	rate.written++
 	l.write(&denialLine{
-		Time: now(), Container: l.subject.id, PID: d.PID, Command: d.Command, Call: call, Args: hexadecimal(d.Call.Args),
+		Time: now(), Container: l.id, PID: d.PID, Command: d.Command, Call: call, Args: hexadecimal(d.Call.Args),
 		Text: explain.Decode(&d.Call), Action: d.Return.String(), Rule: rule,
 	})
 }
@@ -81,6 +85,7 @@ func (l *denialLines) write(line *denialLine) {
 	if l.err != nil {
 		return
 	}
+	line.Version = schemaVersion
 	if l.json {
 		l.err = json.NewEncoder(l.out).Encode(line)
 		return
@@ -104,7 +109,7 @@ func (l *denialLines) tick() error {
 		if n := l.kind[key].left; n > 0 {
 			var line denialLine
 			parts := splitKey(key)
-			line.Time, line.Container, line.Call, line.Action, line.Rule, line.Left = now(), l.subject.id, parts[0], parts[1], parts[2], n
+			line.Time, line.Container, line.Call, line.Action, line.Rule, line.Left = now(), l.id, parts[0], parts[1], parts[2], n
 			l.write(&line)
 		}
 	}
@@ -118,7 +123,7 @@ func (l *denialLines) finish(lost *watch.Lost) error {
 		return err
 	}
 	if lost.Events > 0 {
-		l.write(&denialLine{Time: now(), Container: l.subject.id, Call: "*", Action: "denied", Rule: "the kernel's buffer was full", Left: int(lost.Events)})
+		l.write(&denialLine{Time: now(), Container: l.id, Call: "*", Action: "denied", Rule: "the kernel's buffer was full", Left: int(lost.Events)})
 	}
 	return l.err
 }

@@ -81,7 +81,7 @@ func (w *watching) run(cmd *cobra.Command, args []string) error {
 	var lines *denialLines
 	if w.denials {
 		o.Samples = -1
-		lines = &denialLines{out: cmd.OutOrStdout(), json: w.json, subject: s}
+		lines = &denialLines{out: cmd.OutOrStdout(), json: w.json, id: s.id, rule: s.rule}
 	}
 	watcher, err := watch.New(o)
 	if err != nil {
@@ -90,7 +90,7 @@ func (w *watching) run(cmd *cobra.Command, args []string) error {
 	defer func() { _ = watcher.Close() }() // it ends with the process anyhow
 	ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
-	ended, err := endOf(s.pid)
+	ended, err := w.end(s.pid)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (w *watching) wait(ctx context.Context, out io.Writer, watcher *watch.Watch
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	live := isTerminal(raw(out)) && !w.json && lines == nil
+	live := w.live(out)
 	for {
 		select {
 		case <-ctx.Done():
@@ -172,10 +172,6 @@ func (w *watching) wait(ctx context.Context, out io.Writer, watcher *watch.Watch
 			if err != nil {
 				return err
 			}
-			const home = "\x1b[H\x1b[2J" // and clear
-			if _, err := io.WriteString(raw(out), home); err != nil {
-				return err
-			}
 			if err := w.report(out, s, counts, time.Since(began)); err != nil {
 				return err
 			}
@@ -183,16 +179,34 @@ func (w *watching) wait(ctx context.Context, out io.Writer, watcher *watch.Watch
 	}
 }
 
+// live says that the table is written anew in its place.
+func (w *watching) live(out io.Writer) bool { return isTerminal(raw(out)) && !w.json && !w.denials }
+
 func (w *watching) report(out io.Writer, s *subject, counts *watch.Counts, took time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := newReport(s, counts, w.samples, took)
+	if w.live(out) {
+		const home = "\x1b[H\x1b[2J" // and clear
+		if _, err := io.WriteString(raw(out), home); err != nil {
+			return err
+		}
+	}
 	if w.json {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(r)
 	}
 	return r.write(out, w.top)
+}
+
+// end returns a channel that is closed when there is nobody left to watch: with
+// a container's first process all others end, but not with one of a cgroup.
+func (w *watching) end(pid int) (<-chan struct{}, error) {
+	if w.cgroup != "" {
+		return watch.Emptied(w.cgroup)
+	}
+	return endOf(pid)
 }
 
 // endOf returns a channel that is closed when a process ends.

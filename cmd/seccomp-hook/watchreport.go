@@ -23,6 +23,7 @@ type sampleKey struct {
 
 // watchReport is what watch writes; its JSON form is that of --json.
 type watchReport struct {
+	Version   int            `json:"version"`
 	Container string         `json:"container,omitempty"`
 	PID       int            `json:"pid"`
 	Profile   string         `json:"profile,omitempty"`
@@ -82,6 +83,7 @@ type reportLost struct {
 
 func newReport(s *subject, counts *watch.Counts, samples map[sampleKey][]*watch.Denial, took time.Duration) *watchReport {
 	r := &watchReport{
+		Version:   schemaVersion,
 		Container: s.id, PID: s.pid, Profile: s.name, Seconds: took.Seconds(), Calls: []reportedCall{},
 		Lost: reportLost{counts.Lost.Counts, counts.Lost.Events, counts.Lost.Processes},
 	}
@@ -149,7 +151,7 @@ func (r *watchReport) write(out io.Writer, top int) error {
 	}
 	var b strings.Builder
 	if left > 0 {
-		fmt.Fprintf(&b, "and %d calls more\n", left)
+		fmt.Fprintf(&b, "and %d more\n", left)
 	}
 	for i := range r.Calls {
 		c := &r.Calls[i]

@@ -31,10 +31,18 @@ type layout struct {
 	x32 bool
 }
 
-func readLayout(a *abi) (*layout, error) {
-	spec, err := btf.LoadKernelSpec()
+// kernelTypes are the running kernel's; a test has others.
+var kernelTypes = btf.LoadKernelSpec
+
+func readLayout(a *abi, types func() (*btf.Spec, error)) (*layout, error) {
+	spec, err := types()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", live.ErrNoBTF, err)
+	}
+	// The filters are read with an iterator over one task, which is as old as
+	// what else is taken for granted here (Linux 6.1).
+	if _, err := live.Offset(spec, "bpf_iter_link_info", "task"); err != nil {
+		return nil, fmt.Errorf("it takes Linux 6.1: %w", err)
 	}
 	l := &layout{}
 	type entry struct {

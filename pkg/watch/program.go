@@ -416,17 +416,12 @@ func (b *builder) filters(none string) {
 		b.add(asm.Ja.Label("other"))
 		return
 	}
-	known := b.label()
 	b.add(
 		asm.LoadMem(asm.R1, regTask, b.layout.taskFilter, asm.DWord),
 		asm.JEq.Imm(asm.R1, 0, none),
 		asm.LoadImm(asm.R2, int64(b.o.Filter), asm.DWord),
-		asm.JEq.Reg(asm.R1, asm.R2, known),
-		asm.StoreMem(asm.RFP, frameKey, asm.R1, asm.DWord),
+		asm.JNE.Reg(asm.R1, asm.R2, "other"),
 	)
-	b.lookup(b.maps.filters, frameKey)
-	b.add(asm.JEq.Imm(asm.R0, 0, "other"))
-	b.here(known)
 }
 
 // data writes the call's struct seccomp_data, as populate_seccomp_data in

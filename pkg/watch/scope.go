@@ -5,6 +5,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -86,33 +87,74 @@ func Tree(pid int) (Scope, error) {
 // Cgroup returns the scope of a cgroup and those below, by its path in the
 // unified hierarchy (cgroup v2), which may begin with the mount point.
 func Cgroup(path string) (Scope, error) {
-	const magic = unix.CGROUP2_SUPER_MAGIC
+	full, err := unified(path)
+	if err != nil {
+		return Scope{}, err
+	}
+	level := 0
+	for dir := full; ; dir = filepath.Dir(dir) {
+		var up unix.Statfs_t
+		if unix.Statfs(filepath.Dir(dir), &up) != nil || up.Type != unix.CGROUP2_SUPER_MAGIC || dir == "/" {
+			break
+		}
+		level++
+	}
+	file, err := os.Open(full)
+	if err != nil {
+		return Scope{}, fmt.Errorf("watch: cgroup: %w", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		file.Close()
+		return Scope{}, fmt.Errorf("watch: cgroup %s: %w", path, err)
+	}
+	return Scope{kind: scopeCgroup, level: level, id: st.Ino, hold: file}, nil
+}
+
+// unified returns where a cgroup is in the unified hierarchy.
+func unified(path string) (string, error) {
 	for _, mount := range []string{"", "/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 		full := filepath.Join(mount, path)
 		var fs unix.Statfs_t
-		if unix.Statfs(full, &fs) != nil || fs.Type != magic {
-			continue
+		if unix.Statfs(full, &fs) == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC {
+			return full, nil
 		}
-		level := 0
-		for dir := full; ; dir = filepath.Dir(dir) {
-			var up unix.Statfs_t
-			if unix.Statfs(filepath.Dir(dir), &up) != nil || up.Type != magic || dir == "/" {
-				break
-			}
-			level++
-		}
-		file, err := os.Open(full)
-		if err != nil {
-			return Scope{}, fmt.Errorf("watch: cgroup: %w", err)
-		}
-		var st unix.Stat_t
-		if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-			file.Close()
-			return Scope{}, fmt.Errorf("watch: cgroup %s: %w", path, err)
-		}
-		return Scope{kind: scopeCgroup, level: level, id: st.Ino, hold: file}, nil
 	}
-	return Scope{}, fmt.Errorf("watch: cgroup %s: %w: no such directory of cgroup v2", path, ErrScope)
+	return "", fmt.Errorf("watch: cgroup %s: %w: no such directory of cgroup v2", path, ErrScope)
+}
+
+// Emptied returns a channel that is closed when a cgroup, with those below, has no
+// process left, or is gone (cgroup.events in the kernel's
+// admin-guide/cgroup-v2.rst).
+func Emptied(path string) (<-chan struct{}, error) {
+	full, err := unified(path)
+	if err != nil {
+		return nil, err
+	}
+	events, err := os.Open(filepath.Join(full, "cgroup.events"))
+	ended := make(chan struct{})
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // the root, which is never empty
+		return ended, nil
+	case err != nil:
+		return nil, fmt.Errorf("watch: cgroup: %w", err)
+	}
+	go func() {
+		defer close(ended)
+		defer events.Close()
+		for {
+			var text [256]byte
+			n, err := events.ReadAt(text[:], 0)
+			if err != nil && !errors.Is(err, io.EOF) || strings.Contains(string(text[:n]), "populated 0") {
+				return
+			}
+			poll := []unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}
+			if _, err := unix.Poll(poll, -1); err != nil && !errors.Is(err, unix.EINTR) {
+				return
+			}
+		}
+	}()
+	return ended, nil
 }
 
 // Close lets go of what the scope names.

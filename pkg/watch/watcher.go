@@ -75,7 +75,7 @@ type Watcher struct {
 }
 
 type maps struct {
-	calls, counters, strange, tallies, lost, events, states, filters, members, arguments, overflown *ebpf.Map
+	calls, counters, strange, tallies, lost, events, states, members, arguments, overflown *ebpf.Map
 }
 
 // New loads the programs into the kernel; Start attaches them. The error wraps
@@ -94,7 +94,7 @@ func (w *Watcher) load() error {
 	if w.abi == nil {
 		return ErrArch
 	}
-	l, err := readLayout(w.abi)
+	l, err := readLayout(w.abi, kernelTypes)
 	if err != nil {
 		return err
 	}
@@ -226,7 +226,6 @@ func (w *Watcher) makeMaps() error {
 		{&w.maps.lost, ebpf.MapSpec{Name: "lost", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: lostKinds}},
 		{&w.maps.events, ebpf.MapSpec{Name: "events", Type: ebpf.RingBuf, MaxEntries: eventBytes}},
 		{&w.maps.states, ebpf.MapSpec{Name: "states", Type: ebpf.TaskStorage, KeySize: 4, ValueSize: 4, Flags: noPreallocation, Key: word, Value: word}},
-		{&w.maps.filters, ebpf.MapSpec{Name: "filters", Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 1024}},
 		{&w.maps.members, ebpf.MapSpec{Name: "members", Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: maxMembers, Flags: noPreallocation}},
 		{&w.maps.overflown, ebpf.MapSpec{Name: "overflown", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: slots}},
 		{&w.maps.arguments, ebpf.MapSpec{Name: "arguments", Type: ebpf.Hash, KeySize: 56, ValueSize: 8, MaxEntries: maxArguments, Flags: noPreallocation}},
@@ -325,15 +324,6 @@ func (w *Watcher) open(gate uint64) error {
 	return nil
 }
 
-// Judge says that another filter of the kernel, by its address, has the same
-// programs.
-func (w *Watcher) Judge(filter uint64) error {
-	if err := w.maps.filters.Put(filter, uint64(1)); err != nil {
-		return fmt.Errorf("watch: %w", err)
-	}
-	return nil
-}
-
 // membarrierGlobal is MEMBARRIER_CMD_GLOBAL of <linux/membarrier.h>.
 const membarrierGlobal = 1
 
@@ -360,7 +350,7 @@ func (w *Watcher) Close() error {
 	if w.events != nil {
 		errs = append(errs, w.events.Close())
 	}
-	for _, m := range []*ebpf.Map{w.maps.calls, w.maps.counters, w.maps.strange, w.maps.tallies, w.maps.lost, w.maps.events, w.maps.states, w.maps.filters, w.maps.members, w.maps.arguments, w.maps.overflown} {
+	for _, m := range []*ebpf.Map{w.maps.calls, w.maps.counters, w.maps.strange, w.maps.tallies, w.maps.lost, w.maps.events, w.maps.states, w.maps.members, w.maps.arguments, w.maps.overflown} {
 		errs = append(errs, m.Close())
 	}
 	w.o.Scope.Close()

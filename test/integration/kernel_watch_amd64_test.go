@@ -4,8 +4,10 @@ package integration
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -44,7 +46,7 @@ func watchTree(t *testing.T, pid int, programs ...bpf.Program) *watch.Watcher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := watch.New(watch.Options{Scope: scope, Programs: programs, Filter: state.Filters[len(state.Filters)-1].Address, Cache: cache, Samples: 4})
+	w, err := watch.New(watch.Options{Scope: scope, Programs: programs, Filter: state.Filters[len(state.Filters)-1].Address, Cache: cache, Samples: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,6 +210,79 @@ func testWatchCounts(t *testing.T, program bpf.Program, chroot string) {
 	counted(t, w, want)
 }
 
+// life is a running Life.
+type life struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out io.Reader
+}
+
+// startLife starts Life with a filter. It waits.
+func startLife(t *testing.T, program bpf.Program) *life {
+	t.Helper()
+	l := &life{t: t, cmd: command(t, Life.Path(t))}
+	var err error
+	l.in, err = l.cmd.StdinPipe()
+	must(t, err)
+	l.out, err = l.cmd.StdoutPipe()
+	must(t, err)
+	must(t, l.cmd.Start())
+	t.Cleanup(func() { _ = l.cmd.Process.Kill(); _ = l.cmd.Wait() }) // it may have ended
+	raw, err := program.MarshalBinary()
+	must(t, err)
+	_, err = l.in.Write(raw)
+	must(t, err)
+	l.waits('r')
+	return l
+}
+
+// waits returns when it has said something, and waits again.
+func (l *life) waits(said byte) {
+	l.t.Helper()
+	var b [1]byte
+	if _, err := l.out.Read(b[:]); err != nil || b[0] != said {
+		l.t.Fatalf("it says %q: %v", b, err)
+	}
+	for waits := false; !waits; {
+		call, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", l.cmd.Process.Pid))
+		must(l.t, err)
+		waits = strings.HasPrefix(string(call), "0 ") // in read
+	}
+}
+
+// live lets it make its calls, and end.
+func (l *life) live() {
+	l.t.Helper()
+	_, err := l.in.Write([]byte("x"))
+	must(l.t, err)
+	must(l.t, l.cmd.Wait())
+}
+
+// TestWatchFull: where the kernel's buffer has no room for a denied call, it is
+// counted all the same, and told that it is not shown.
+func TestWatchFull(t *testing.T) {
+	const made = 12000 // of 112 bytes each, where there is room for 1 MiB
+	p := newPuppet(t)
+	program := bpf.Program{bpf.Load(bpf.OffNr), bpf.Jump(bpf.JEQ, unix.SYS_SYNC, 0, 1), bpf.Ret(bpf.Errno(1)), bpf.Ret(bpf.RetAllow)}
+	if r := p.install(program, 0); r != 0 {
+		t.Fatalf("install: %d", r)
+	}
+	p.wake()
+	w := watchPuppet(t, p, program)
+	for range made {
+		p.try(nativeEntry, unix.SYS_SYNC, [6]uint64{})
+	}
+	must(t, w.Stop())
+	counts, err := w.Read()
+	must(t, err)
+	shown := uint64(0)
+	must(t, w.Denials(func(*watch.Denial) { shown++ }))
+	if len(counts.Calls) != 1 || counts.Calls[0].Denied() != made || shown == 0 || counts.Lost != (watch.Lost{Events: made - shown}) {
+		t.Errorf("%d calls: shown %d, counts %+v", made, shown, counts)
+	}
+}
+
 // TestWatchLife: calls count once that end without coming back, in two processes,
 // with the registers of another program, with none, or not at first.
 func TestWatchLife(t *testing.T) {
@@ -225,37 +300,13 @@ func TestWatchLife(t *testing.T) {
 		{"two tracepoints", bpf.Program{bpf.Load(bpf.OffNr), bpf.Jump(bpf.JEQ, unix.SYS_CLONE3, 0, 1), bpf.Ret(bpf.Errno(0)), bpf.Jump(bpf.JEQ, unix.SYS_CHROOT, 0, 1), bpf.Ret(bpf.RetTrace), bpf.Ret(bpf.RetAllow)}, 0, 3, 4, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cmd := command(t, Life.Path(t))
-			in, err := cmd.StdinPipe()
-			must(t, err)
-			out, err := cmd.StdoutPipe()
-			must(t, err)
-			must(t, cmd.Start())
-			raw, err := test.program.MarshalBinary()
-			must(t, err)
-			_, err = in.Write(raw)
-			must(t, err)
-			said := func(want byte) {
-				t.Helper()
-				var b [1]byte
-				if _, err := out.Read(b[:]); err != nil || b[0] != want {
-					t.Fatalf("it says %q: %v", b, err)
-				}
-				for waits := false; !waits; {
-					call, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", cmd.Process.Pid))
-					must(t, err)
-					waits = strings.HasPrefix(string(call), "0 ") // in read
-				}
-			}
-			said('r')
-			w := watchTree(t, cmd.Process.Pid, test.program)
+			l := startLife(t, test.program)
+			w := watchTree(t, l.cmd.Process.Pid, test.program)
 			for range interrupts {
-				must(t, cmd.Process.Signal(unix.SIGUSR2))
-				said('h')
+				must(t, l.cmd.Process.Signal(unix.SIGUSR2))
+				l.waits('h')
 			}
-			_, err = in.Write([]byte("x"))
-			must(t, err)
-			must(t, cmd.Wait())
+			l.live()
 			want := map[watch.Call]string{}
 			for nr, n := range map[uint32]int{
 				unix.SYS_READ: interrupts + test.before, unix.SYS_WRITE: interrupts, unix.SYS_RT_SIGRETURN: interrupts + 5,
