@@ -558,7 +558,7 @@ func (b *builder) arguments() {
 	b.lookup(b.maps.overflown, frameSlot)
 	b.add(
 		asm.JEq.Imm(asm.R0, 0, none),
-		asm.StoreImm(asm.R0, 0, 1, asm.DWord),
+		asm.StoreImm(asm.R0, 0, 1, asm.Word),
 	)
 	b.here(none)
 }

@@ -4,8 +4,12 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -114,6 +118,62 @@ func TestRecordAnnotation(t *testing.T) {
 			checkRecorded(t, front(t, rt), nil, plain, path)
 		})
 	})
+}
+
+// personas are the arguments with which a profile allows personality.
+func personas(p *specs.LinuxSeccomp) (list []uint64) {
+	for _, r := range rulesOf(p, "personality") {
+		for _, a := range r.Args {
+			list = append(list, a.Value)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// TestRecordWays: a command is recorded, and exits as it does; by its profile as the
+// base another one is added to it, also by the annotation; and a container that
+// runs, by its name and by its process.
+func TestRecordWays(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name+".json") }
+	record := func(code int, output string, args ...string) *specs.LinuxSeccomp {
+		t.Helper()
+		out, err := command(t, Product(t, "seccomp-hook"), append([]string{"record", "--output", output}, args...)...).CombinedOutput()
+		exit := new(exec.ExitError)
+		if err == nil && code != 0 || err != nil && (!errors.As(err, &exit) || exit.ExitCode() != code) {
+			t.Fatalf("record %v: %v: %s", args, err, out)
+		}
+		return recorded(t, output)
+	}
+	probe := Probe.Path(t)
+	one := record(5, at("one"), "--", probe, "call", "124", "call", "135", "8", "exit", "5")
+	two := record(0, at("two"), "--base", at("one"), "--", probe, "call", "102", "call", "135", "0x20008", "exit", "0")
+	if got := personas(one); !slices.Equal(got, []uint64{8}) || rulesOf(one, "getuid") != nil {
+		t.Errorf("%+v", one.Syscalls)
+	}
+	if got := personas(two); !slices.Equal(got, []uint64{8, 0x20008}) || rulesOf(two, "getsid") == nil || rulesOf(two, "getuid") == nil {
+		t.Errorf("%+v", two.Syscalls)
+	}
+
+	h := newHooked(t, "createRuntime", "builtin:docker", WithVictim(Probe), Annotation("io.containers.trace-syscall", "of:"+at("three")+";if:"+at("two"))).flags("--record-dir", dir)
+	gate := gated(h.Bundle, "call", "135", "0x20000", "exit", "0")
+	c := h.Create(Runc(t))
+	c.Start()
+	byName := startWatch(t, "record", c.ID, "--root", h.root, "--output", at("name"))
+	byProcess := startWatch(t, "record", "--pid", strconv.Itoa(c.PID()), "--base", "builtin:docker", "--output", at("process"))
+	release(t, gate)
+	byName.wait(t)
+	byProcess.wait(t)
+	if p := recorded(t, at("three")); !slices.Equal(personas(p), []uint64{8, 0x20000, 0x20008}) || rulesOf(p, "getsid") == nil {
+		t.Errorf("%+v", p.Syscalls)
+	}
+	if p := recorded(t, at("name")); !slices.Equal(personas(p), []uint64{0x20000}) || rulesOf(p, "getsid") != nil {
+		t.Errorf("%+v", p.Syscalls)
+	}
+	if p := recorded(t, at("process")); !slices.Contains(personas(p), 0x20000) || rulesOf(p, "getsid") == nil {
+		t.Errorf("%+v", p.Syscalls) // Docker's default has them
+	}
 }
 
 // TestRecordKilled: a container that is killed, of a filter that denies, has its
