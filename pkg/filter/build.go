@@ -283,7 +283,7 @@ func (r *Source) digest() [sha256.Size]byte {
 }
 
 // proof bounds what a proof takes where somebody waits for it: about a second.
-// Programs of the compiler take a tenth of it (TestLargeProfiles).
+// The slowest proofs that were found take half of it (pkg/verify, TestSlowProfiles).
 var proof = verify.Budget{Steps: 10_000_000}
 
 // prove returns a *NoProgramError unless program gives every call the verdict of
