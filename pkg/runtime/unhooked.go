@@ -119,7 +119,7 @@ func (a *attendant) unhooked() error {
 		}
 		unix.Close(pidfd)
 	}
-	if err != nil && err != unix.ESRCH {
+	if err != nil && !errors.Is(err, unix.ESRCH) {
 		err = fmt.Errorf("kill process %d: %w", c.init.PID, err)
 	} else {
 		err = nil
