@@ -33,7 +33,7 @@ func TestRuntimeFIFO(t *testing.T) {
 			if written {
 				w, err := os.OpenFile(fifo, os.O_RDWR, 0)
 				must(t, err)
-				defer w.Close()
+				t.Cleanup(func() { w.Close() })
 			}
 			refusedFIFO := func(name string, rt Runtime, dir string, env string, flags ...string) {
 				t.Helper()
