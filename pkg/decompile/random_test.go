@@ -92,7 +92,7 @@ func agrees(t *testing.T, what string, r *decompile.Result, call *bpf.Data, want
 func TestRandomProfiles(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var exact, all [3]int
-	for i := range many() {
+	for i := range 3 * many() {
 		archs := architectures(t, machines[i%len(machines)])
 		shape := spectest.Shape(i / len(machines) % 3)
 		p := spectest.Profile(r, spectest.Options{Archs: archs, Shape: shape})
@@ -118,7 +118,7 @@ func TestRandomProfiles(t *testing.T) {
 	}
 	t.Logf("%d of %d came back", exact, all)
 	for shape, least := range [...]int{80, 80, 50} { // of a hundred
-		if all[shape] >= 10 && 100*exact[shape] < least*all[shape] {
+		if all[shape] >= 40 && 100*exact[shape] < least*all[shape] { // fewer say nothing of the rate
 			t.Errorf("shape %d: only %d of %d came back", shape, exact[shape], all[shape])
 		}
 	}
