@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,6 +102,25 @@ func TestContainerdState(t *testing.T) {
 		if !strings.Contains(d.Log(), field) {
 			t.Errorf("the log has no %s:\n%s", field, d.Log())
 		}
+	}
+}
+
+// TestContainerdRecord: the shim has a container's calls recorded that asks for it by
+// the annotation, also where its filter is ready.
+func TestContainerdRecord(t *testing.T) {
+	d := StartDaemon(t, NewestDaemon(t))
+	path := filepath.Join(recordDir(t), "containerd.json")
+	flags := withProfile(t)
+	program := append(slices.Clone(look), "call", "124")
+	wantFiltered(t, d.Run(flags, program...), syscall.EIO)
+	wantFiltered(t, d.Run(append(slices.Clone(flags), "--annotation", "io.containers.trace-syscall=of:"+path), program...), syscall.EIO)
+	p := recorded(t, path)
+	if rulesOf(p, "getsid") == nil || rulesOf(p, "personality") != nil || rulesOf(p, "mount") != nil {
+		t.Errorf("%+v", p.Syscalls)
+	}
+	r := d.Run(append(slices.Clone(flags), "--annotation", "io.containers.trace-syscall=of:/elsewhere.json"), program...)
+	if r.Code == 0 || !strings.Contains(r.Stderr, "is not in") {
+		t.Errorf("a file where none may be: %s", r)
 	}
 }
 

@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,6 +119,132 @@ func TestRecordAnnotation(t *testing.T) {
 			checkRecorded(t, front(t, rt), nil, plain, path)
 		})
 	})
+}
+
+// recordDir returns the directory where profiles may be recorded to when nobody says
+// another.
+func recordDir(t *testing.T) string {
+	t.Helper()
+	const dir = "/var/lib/seccomp-hook/recorded"
+	_, err := os.Stat(dir)
+	must(t, os.MkdirAll(dir, 0o700))
+	if err != nil {
+		t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	}
+	return dir
+}
+
+// TestRecordReady: a profile whose filter is ready starts without an attendant, but
+// not where its calls are to be recorded. The recorder sees what init and an exec do;
+// the filter is there, and what it denies is not recorded. The next start is without
+// an attendant again.
+func TestRecordReady(t *testing.T) {
+	dir := recordDir(t)
+	serial := uint(0)
+	eachFront(t, func(t *testing.T, _, front Runtime) {
+		serial++
+		errno := 60 + serial // a profile that nobody else has
+		denied := "-" + strconv.Itoa(int(errno))
+		unshare := append(call(nrUnshare), "call")
+		start := func(what, store string, options ...Option) *Container {
+			t.Helper()
+			b := NewBundle(t, append(options, denyingWith(errno))...)
+			program := b.Install(Probe.Path(t))
+			b.Spec.Process.Args = slices.Concat([]string{program}, unshare, []string{"124", "pause"})
+			c := b.Create(front)
+			c.Start()
+			Eventually(t, "the probe's word", func() bool { return strings.Contains(c.Output(), "call 124") })
+			key := fmt.Sprintf("call %d", nrUnshare)
+			init := Result{Stdout: c.Output()}.Lines()[key]
+			execd := c.Exec(slices.Concat([]string{program}, unshare, []string{"135", "8"})...).Lines()[key]
+			if init != denied || execd != denied {
+				t.Errorf("%s: init gets %s, an exec %s, want %s", what, init, execd, denied)
+			}
+			if got := toldOf(t, c)["store"]; got != store {
+				t.Errorf("%s: store %q, want %q", what, got, store)
+			}
+			return c
+		}
+		warm := func(what string) {
+			t.Helper()
+			c := start(what, "hit")
+			if _, attended := toldOf(t, c)["install.microseconds"]; attended {
+				t.Errorf("%s: it has an attendant", what)
+			}
+			c.Delete(true)
+		}
+		path := filepath.Join(dir, fmt.Sprintf("ready-%d.json", errno))
+		start("the first start", "miss").Delete(true)
+		warm("the second start")
+		start("a recorded one", "hit", traced(path)).Delete(true)
+		p := recorded(t, path)
+		if rulesOf(p, "getsid") == nil || !slices.Equal(personas(p), []uint64{8}) || rulesOf(p, "unshare") != nil || rulesOf(p, "keyctl") != nil {
+			t.Errorf("%+v", p.Syscalls)
+		}
+		warm("the next one")
+		r := NewBundle(t, WithVictim(Probe, "exit", "0"), Annotation("io.containers.trace-syscall", "of:relative"), denyingWith(errno)).Run(front)
+		if r.Code == 0 || !strings.Contains(r.Stderr, "not an absolute path") {
+			t.Errorf("an annotation that cannot be followed: %s", r)
+		}
+	})
+}
+
+// TestRecordBegins: under seccomp-runc a profile begins with what if: names: one that
+// was recorded, one of the administrator's, or Docker's; also where the container has
+// no filter. A file that is elsewhere, or not there, refuses the container.
+func TestRecordBegins(t *testing.T) {
+	dir, profiles := recordDir(t), t.TempDir()
+	config := filepath.Join(profiles, "config.toml")
+	must(t, os.WriteFile(config, fmt.Appendf(nil, "profile_dirs = [%q]\n", profiles), 0o600))
+	must(t, os.WriteFile(filepath.Join(profiles, "deny.json"), []byte(denyProfile), 0o644))
+	front := front(t, Runc(t))
+	run := func(value string, args ...string) Result {
+		t.Helper()
+		return NewBundle(t, WithVictim(Probe, append(args, "exit", "5")...), Annotation("io.containers.trace-syscall", value)).Run(front)
+	}
+	record := func(name, base string, args ...string) *specs.LinuxSeccomp {
+		t.Helper()
+		path := filepath.Join(dir, "begins-"+name+".json")
+		value := "of:" + path
+		if base != "" {
+			value += ";if:" + base
+		}
+		if r := run(value, args...); r.Code != 5 || r.Stderr != "" {
+			t.Fatalf("%s: %s", value, r)
+		}
+		return recorded(t, path)
+	}
+	one := record("one", "", "call", "135", "8")
+	two := record("two", filepath.Join(dir, "begins-one.json"), "call", "135", "0x20008")
+	if got := personas(one); !slices.Equal(got, []uint64{8}) {
+		t.Errorf("%x", got)
+	}
+	if got := personas(two); !slices.Equal(got, []uint64{8, 0x20008}) {
+		t.Errorf("%x", got)
+	}
+	docker := record("docker", "builtin:docker", "call", "135", "0x20009")
+	if got := personas(docker); !slices.Contains(got, 8) || !slices.Contains(got, 0x20009) || rulesOf(docker, "getsid") == nil {
+		t.Errorf("%x", got)
+	}
+	t.Setenv("SECCOMP_HOOK_CONFIG", config)
+	theirs := record("theirs", filepath.Join(profiles, "deny.json"), "call", "124")
+	if theirs.DefaultAction != specs.ActAllow {
+		t.Errorf("not what it begins with: %+v", theirs)
+	}
+	for base, want := range map[string]string{
+		"/etc/passwd":                        "/etc/passwd is not in ",
+		filepath.Join(dir, "not-there.json"): "no such file",
+		"builtin:nothing":                    "builtin",
+		"relative.json":                      "not an absolute path",
+	} {
+		path := filepath.Join(dir, "begins-refused.json")
+		if r := run("of:"+path+";if:"+base, "call", "124"); r.Code == 0 || r.Code == 5 || !strings.Contains(r.Stderr, want) {
+			t.Errorf("%s: %s; want %q", base, r, want)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: there is a profile: %v", base, err)
+		}
+	}
 }
 
 // personas are the arguments with which a profile allows personality.
