@@ -12,6 +12,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
@@ -35,6 +36,9 @@ func newMachine(t *testing.T, programs []bpf.Program) *machine {
 	m.in, err = ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: bpf.SizeOf, MaxEntries: 1})
 	if errors.Is(err, os.ErrPermission) {
 		t.Skip("loading programs into the kernel takes root")
+	}
+	if errors.Is(err, unix.ENOSYS) {
+		t.Skip("emulated: there is no bpf(2) under qemu-user")
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 )
 
 // Docker's default profile looks at the argument of personality(2), so the
-// recorded one does, too.
+// recorded one does, too. It lists the machine's own architecture, x86_64 here.
 func ExampleProfile() {
 	base := &record.Base{Request: filter.Request{Profile: "builtin:docker"}}
 	const x86_64 = 0xc000003e
