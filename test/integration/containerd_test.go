@@ -291,7 +291,7 @@ func TestContainerdDropIn(t *testing.T) {
 			must(t, os.WriteFile(dropIn, fmt.Appendf(nil, "version = %d\n%s", v.config, block), 0o644))
 			must(t, os.WriteFile(file, fmt.Appendf(nil, "version = %d\nimports = [%q]\n", v.config, dropIn), 0o644))
 			r := MustCommand(t, v.containerd, "--config", file, "config", "dump")
-			for _, want := range []string{"runtimes.seccomp]", "runtimes.seccomp.options]", `BinaryName = ["']/usr/local/bin/seccomp-runc["']`} {
+			for _, want := range []string{"runtimes.seccomp]", "runtimes.seccomp.options]", `BinaryName = ["']/usr/bin/seccomp-runc["']`} {
 				if !regexp.MustCompile(want).MatchString(r.Stdout) {
 					t.Errorf("no %s in %s", want, r)
 				}

@@ -24,7 +24,7 @@ import (
 // TestEngineDocker runs containers under Docker Engine, with the daemon.json of
 // docs/runtime.md, and with --runtime.
 func TestEngineDocker(t *testing.T) {
-	d := startDocker(t, documented(t, "docs/runtime.md", "### Docker Engine", "/usr/local/bin/seccomp-runc", Product(t, "seccomp-runc")))
+	d := startDocker(t, documented(t, "docs/runtime.md", "### Docker Engine", "/usr/bin/seccomp-runc", Product(t, "seccomp-runc")))
 	t.Run("default-runtime", func(t *testing.T) {
 		wantFiltered(t, d.run(t, nil, look...), d.denied)
 		if r := d.must(t, "info", "--format", "{{.DefaultRuntime}}"); r.Stdout != "seccomp-runc\n" {
@@ -74,7 +74,7 @@ func TestEnginePodman(t *testing.T) {
 	}
 	t.Run("containers.conf", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "containers.conf")
-		text := documented(t, "docs/runtime.md", "### Podman", "/usr/local/bin/seccomp-runc", Product(t, "seccomp-runc"))
+		text := documented(t, "docs/runtime.md", "### Podman", "/usr/bin/seccomp-runc", Product(t, "seccomp-runc"))
 		must(t, os.WriteFile(file, []byte(text), 0o644))
 		t.Setenv("CONTAINERS_CONF", file)
 		if r := p.must(t, "info", "--format", "{{.Host.OCIRuntime.Path}}"); r.Stdout != Product(t, "seccomp-runc")+"\n" {
