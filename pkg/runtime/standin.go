@@ -86,8 +86,18 @@ func recoverBundle(path string) error {
 // lockWithin locks a directory for which another process has the lock at most for
 // so long: whoever may read it can have that lock.
 func lockWithin(dir *os.File, limit time.Duration) error {
+	// A descriptor of its own, which stays open where the wait does not end. The
+	// lock is the open file's, which both refer to (flock(2)).
+	fd, err := unix.FcntlInt(dir.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	own := os.NewFile(uintptr(fd), dir.Name())
 	locked := make(chan error, 1)
-	go func() { locked <- flock(dir, unix.LOCK_EX) }() // where it hangs, this process ends
+	go func() {
+		defer own.Close()
+		locked <- flock(own, unix.LOCK_EX)
+	}()
 	select {
 	case err := <-locked:
 		return err
