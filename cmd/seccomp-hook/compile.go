@@ -2,12 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/filter"
@@ -83,6 +87,26 @@ func writeFile(name string, write func(io.Writer) error) error {
 		_ = os.Remove(name) // the first error counts
 	}
 	return err
+}
+
+// writable says ahead why writeFile would fail; "" is no file.
+func writable(name string) error {
+	if name == "" {
+		return nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		err = unix.EISDIR
+	case err == nil:
+		err = unix.Access(name, unix.W_OK)
+	case errors.Is(err, fs.ErrNotExist):
+		err = unix.Access(filepath.Dir(name), unix.W_OK)
+	}
+	if err != nil {
+		return &fs.PathError{Op: "write", Path: name, Err: err}
+	}
+	return nil
 }
 
 // formats are the forms that compile writes.

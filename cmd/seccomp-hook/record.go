@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -122,6 +123,9 @@ func (r *recording) run(cmd *cobra.Command, args []string) (err error) {
 
 // record records to the end.
 func (r *recording) record(cmd *cobra.Command, args []string, base *record.Base, looked map[watch.Call]uint8, out *output) error {
+	if err := positive(cmd, "pid", "for"); err != nil {
+		return err
+	}
 	given := len(args)
 	for _, is := range []bool{r.pid != 0, r.init != 0, len(r.command) > 0} {
 		if is {
@@ -150,6 +154,9 @@ func (r *recording) record(cmd *cobra.Command, args []string, base *record.Base,
 			pid = child.process.Pid
 			scope, err = watch.Tree(pid)
 		}
+	}
+	if err != nil && child == nil {
+		err = needsRoot(err)
 	}
 	if err != nil {
 		return err
@@ -180,8 +187,8 @@ func (r *recording) record(cmd *cobra.Command, args []string, base *record.Base,
 	}
 	status := 0
 	if child != nil {
-		child.release <- struct{}{}
-		status = <-child.status
+		context.AfterFunc(ctx, stop) // a second signal is for this process
+		status = r.follow(ctx, child)
 	} else {
 		r.wait(ctx, ended)
 	}
@@ -197,16 +204,35 @@ func (r *recording) record(cmd *cobra.Command, args []string, base *record.Base,
 	return nil
 }
 
-func (r *recording) wait(ctx context.Context, ended <-chan struct{}) {
-	var over <-chan time.Time
+// over returns the channel that tells when --for has passed, nil without it.
+func (r *recording) over() <-chan time.Time {
 	if r.duration > 0 {
-		over = time.After(r.duration)
+		return time.After(r.duration)
 	}
+	return nil
+}
+
+func (r *recording) wait(ctx context.Context, ended <-chan struct{}) {
 	select {
 	case <-ctx.Done():
-	case <-over:
+	case <-r.over():
 	case <-ended:
 	}
+}
+
+// follow lets a command run, to its end or until it is told to end, and returns its
+// exit code; 0 where it was told to.
+func (r *recording) follow(ctx context.Context, c *command) int {
+	c.release <- struct{}{}
+	select {
+	case status := <-c.status:
+		return status
+	case <-ctx.Done():
+	case <-r.over():
+	}
+	_ = c.process.Signal(unix.SIGTERM) // it may have ended
+	<-c.status
+	return 0
 }
 
 // write makes the profile of what was seen.
@@ -257,10 +283,12 @@ func (r *recording) write(cmd *cobra.Command, w *watch.Watcher, base *record.Bas
 	return out.write(cmd.OutOrStdout(), text)
 }
 
-// output is a file that is there whole or not at all.
+// output is a file that is there whole or not at all, or a device or pipe.
 type output struct {
 	path string
 	file *os.File
+	// direct says that file is what path names, else it gets that name.
+	direct bool
 }
 
 // newOutput makes sure that a file can be written, before anything is recorded.
@@ -269,8 +297,19 @@ func newOutput(path string) (*output, error) {
 	if path == "" {
 		return o, nil
 	}
-	var err error
-	o.file, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // for its owner alone
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return nil, &fs.PathError{Op: "write", Path: path, Err: unix.EISDIR}
+	case err == nil && !info.Mode().IsRegular():
+		o.direct = true
+		o.file, err = os.OpenFile(path, os.O_WRONLY, 0)
+	default:
+		o.file, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // for its owner alone
+	}
+	if failed := new(fs.PathError); errors.As(err, &failed) {
+		err = &fs.PathError{Op: "write", Path: path, Err: failed.Err}
+	}
 	return o, err
 }
 
@@ -280,6 +319,9 @@ func (o *output) write(stdout io.Writer, text []byte) error {
 		return err
 	}
 	_, err := o.file.Write(text)
+	if o.direct {
+		return err
+	}
 	if err == nil {
 		err = o.file.Sync()
 	}
@@ -291,10 +333,13 @@ func (o *output) write(stdout io.Writer, text []byte) error {
 
 // discard removes what was not written.
 func (o *output) discard() {
-	if o.file != nil {
-		_ = os.Remove(o.file.Name()) // it has another name if it was
-		o.file.Close()
+	if o.file == nil {
+		return
 	}
+	if !o.direct {
+		_ = os.Remove(o.file.Name()) // it has another name if it was
+	}
+	o.file.Close()
 }
 
 // command is a command that has executed its program and not run it yet.
@@ -322,6 +367,12 @@ func startCommand(argv []string, cmd *cobra.Command) (*command, error) {
 		var stop unix.WaitStatus
 		if _, err := unix.Wait4(child.Process.Pid, &stop, 0, nil); err != nil || !stop.Stopped() {
 			started <- fmt.Errorf("start %s: %w", argv[0], errors.Join(err, errors.New("it does not stop at its beginning")))
+			return
+		}
+		// If there is nothing to record with, it must not run all the same (ptrace(2)).
+		if err := unix.PtraceSetOptions(child.Process.Pid, unix.PTRACE_O_EXITKILL); err != nil {
+			_ = child.Process.Kill() // or it would run
+			started <- fmt.Errorf("start %s: %w", argv[0], err)
 			return
 		}
 		started <- nil

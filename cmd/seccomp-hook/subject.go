@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/spf13/cobra"
 
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
@@ -45,6 +47,25 @@ type subjectFlags struct {
 	target        target
 }
 
+// positive refuses flags that are given a number, or a duration, that is not more than 0.
+func positive(cmd *cobra.Command, names ...string) error {
+	for _, name := range names {
+		f := cmd.Flags().Lookup(name)
+		if value := f.Value.String(); f.Changed && (value == "0" || value == "0s" || strings.HasPrefix(value, "-")) {
+			return usage("--%s %s: it must be more than 0", name, value)
+		}
+	}
+	return nil
+}
+
+// needsRoot says that an error is one for want of root, where it is.
+func needsRoot(err error) error {
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		return fmt.Errorf("%w (it takes root)", err)
+	}
+	return err
+}
+
 // find finds the container that the flags or an argument name.
 func (f *subjectFlags) find(args []string) (*subject, error) {
 	given := len(args)
@@ -60,6 +81,16 @@ func (f *subjectFlags) find(args []string) (*subject, error) {
 	s := &subject{pid: f.pid}
 	var origin func() (filter.Request, error)
 	var err error
+	if f.profile != "" { // one that cannot be read is no surprise for later
+		r, err := f.target.request(f.profile)
+		if err == nil {
+			_, _, err = r.Policy()
+		}
+		if err != nil {
+			return nil, err
+		}
+		origin = func() (filter.Request, error) { return r, nil }
+	}
 	switch {
 	case len(args) == 1:
 		s.id = args[0]
@@ -67,7 +98,7 @@ func (f *subjectFlags) find(args []string) (*subject, error) {
 		if s.pid, state, err = containerInit(f.root, s.id); err != nil {
 			return nil, err
 		}
-		if state != nil {
+		if state != nil && origin == nil {
 			origin = func() (filter.Request, error) { return hook.Origin(state) }
 		}
 		s.scope, err = watch.Of(s.pid)
@@ -88,9 +119,6 @@ func (f *subjectFlags) find(args []string) (*subject, error) {
 	}
 	if err != nil {
 		return nil, err
-	}
-	if f.profile != "" {
-		origin = func() (filter.Request, error) { return f.target.request(f.profile) }
 	}
 	return s, s.read(origin)
 }

@@ -71,8 +71,14 @@ type watching struct {
 const samplesPerKind = 3
 
 func (w *watching) run(cmd *cobra.Command, args []string) error {
+	if err := positive(cmd, "pid", "for", "top"); err != nil {
+		return err
+	}
 	s, err := w.find(args)
 	if err != nil {
+		return needsRoot(err)
+	}
+	if err := writable(w.weights); err != nil {
 		return err
 	}
 	tell(cmd, s.warnings)

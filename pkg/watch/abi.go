@@ -9,7 +9,7 @@ import (
 )
 
 // ErrArch says that this package does not know the registers of this machine.
-var ErrArch = errors.New("calls cannot be watched on this architecture")
+var ErrArch = errors.New("calls can be watched on x86_64 alone, not on this architecture")
 
 // abi is where a machine has a system call in its registers, and how it tells
 // the two kinds of calls apart that a 64-bit kernel takes.

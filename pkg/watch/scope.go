@@ -170,24 +170,39 @@ func (s Scope) Members() ([]int, error) {
 	case scopeTree:
 		return descendants(s.roots)
 	case scopeCgroup:
-		return processes(s.inCgroup)
+		return cgroupProcesses(s.hold.Name())
 	default:
 		return processes(s.inNamespace)
 	}
 }
 
-// inCgroup compares by the cgroup's path, as /proc shows it.
-func (s Scope) inCgroup(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(text)) {
-		if path, unified := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); unified {
-			return strings.HasSuffix(s.hold.Name(), path) || strings.Contains(path+"/", "/"+filepath.Base(s.hold.Name())+"/")
+// cgroupProcesses returns the processes of a cgroup and of those below, which may
+// come and go meanwhile.
+func cgroupProcesses(dir string) (list []int, err error) {
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			return nil
 		}
-	}
-	return false
+		var text []byte
+		if err == nil {
+			text, err = os.ReadFile(filepath.Join(path, "cgroup.procs"))
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENODEV):
+			return nil
+		case errors.Is(err, unix.EOPNOTSUPP): // a threaded one: its processes are told above (cgroup-v2.rst)
+			return nil
+		case err != nil:
+			return fmt.Errorf("watch: cgroup: %w", err)
+		}
+		for field := range strings.FieldsSeq(string(text)) {
+			if pid, err := strconv.Atoi(field); err == nil && pid > 0 { // 0 is of another PID namespace
+				list = append(list, pid)
+			}
+		}
+		return nil
+	})
+	return list, err
 }
 
 // inNamespace looks at the namespaces from that of a process upwards.

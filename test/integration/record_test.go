@@ -283,6 +283,25 @@ func TestRecordWays(t *testing.T) {
 		t.Errorf("%+v", two.Syscalls)
 	}
 
+	// A command that goes on is told to end.
+	must(t, exec.Command(Product(t, "seccomp-hook"), "record", "--for", "1s", "--output", at("long"), "--", "sleep", "1000").Run())
+	if long := recorded(t, at("long")); rulesOf(long, "getsid") != nil {
+		t.Errorf("%+v", long.Syscalls)
+	}
+	runs := filepath.Join(dir, "runs")
+	must(t, unix.Mkfifo(runs, 0o600))
+	ended := startWatch(t, "record", "--output", at("ended"), "--", "sh", "-c", "echo >"+runs+"; exec sleep 1000")
+	_, err := os.ReadFile(runs)
+	must(t, err)
+	must(t, ended.cmd.Process.Signal(unix.SIGTERM))
+	ended.wait(t)
+	recorded(t, at("ended"))
+	// What is no file is written to, and stays what it is.
+	pipe, err := exec.Command(Product(t, "seccomp-hook"), "record", "--output", "/dev/stdout", "--", "true").Output()
+	if err != nil || !json.Valid(pipe) {
+		t.Errorf("%v: %s", err, pipe)
+	}
+
 	h := newHooked(t, "createRuntime", "builtin:docker", WithVictim(Probe), Annotation("io.containers.trace-syscall", "of:"+at("three")+";if:"+at("two"))).flags("--record-dir", dir)
 	gate := gated(h.Bundle, "call", "135", "0x20000", "exit", "0")
 	c := h.Create(Runc(t))

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -118,6 +119,15 @@ func TestWatchCgroup(t *testing.T) {
 		t.Error(text)
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(l.cmd.Process.Pid)), 0))
+	// Another one of the same name, elsewhere, has none of them.
+	other := filepath.Join(mount, name+"-other")
+	for _, dir := range []string{other, filepath.Join(other, name)} {
+		must(t, os.Mkdir(dir, 0o755))
+		t.Cleanup(func() { must(t, os.Remove(dir)) })
+	}
+	if text := refusedWatch(t, "--cgroup", filepath.Join(name+"-other", name)); !strings.Contains(text, "no process is in it") {
+		t.Error(text)
+	}
 	w := startWatch(t, "watch", "--cgroup", name, "--json")
 	l.live()
 	var r watchReport
@@ -152,20 +162,56 @@ func TestWatchRefuses(t *testing.T) {
 	before := watchLinks(t)
 	gone := exec.Command("/bin/true")
 	must(t, gone.Run())
+	const failed, wrongUsage = 1, 64
 	for _, test := range []struct {
 		args []string
+		code int
 		want string
 	}{
-		{nil, "one of ID, --pid and --cgroup is needed"},
-		{[]string{"box", "--pid", pid}, "one of ID, --pid and --cgroup is needed"},
-		{[]string{"nobody-knows-it"}, "no such container"},
-		{[]string{"--pid", strconv.Itoa(gone.Process.Pid)}, "no such thread"},
-		{[]string{"--cgroup", "/proc"}, "no such directory of cgroup v2"},
-		{[]string{"--pid", pid, "--for", "soon"}, "invalid"},
+		{[]string{"watch"}, wrongUsage, "one of ID, --pid and --cgroup is needed"},
+		{[]string{"watch", "box", "--pid", pid}, wrongUsage, "one of ID, --pid and --cgroup is needed"},
+		{[]string{"watch", "nobody-knows-it"}, failed, "no such container"},
+		{[]string{"watch", "../box"}, failed, "is not the id of a container"},
+		{[]string{"watch", "--pid", strconv.Itoa(gone.Process.Pid)}, failed, "no such thread"},
+		{[]string{"watch", "--pid", "-1"}, wrongUsage, "--pid -1: it must be more than 0"},
+		{[]string{"watch", "--cgroup", "/proc"}, failed, "no such directory of cgroup v2"},
+		{[]string{"watch", "--cgroup", "/nonexistent"}, failed, "no such directory of cgroup v2"},
+		{[]string{"watch", "--pid", pid, "--for", "soon"}, wrongUsage, "invalid"},
+		{[]string{"watch", "--pid", pid, "--for", "0"}, wrongUsage, "--for 0s: it must be more than 0"},
+		{[]string{"watch", "--pid", pid, "--top", "-1"}, wrongUsage, "--top -1: it must be more than 0"},
+		{[]string{"watch", "--pid", pid, "--profile", "/nonexistent.json"}, failed, "/nonexistent.json: no such file"},
+		{[]string{"watch", "--pid", pid, "--profile", "builtin:nothing"}, failed, "no such builtin"},
+		{[]string{"watch", "--pid", pid, "--weights", "/nonexistent/weights"}, failed, "/nonexistent/weights: no such file"},
+		{[]string{"watch", "--pid", pid, "--weights", "/proc"}, failed, "/proc: is a directory"},
+		{[]string{"record"}, wrongUsage, "one of ID, --pid and -- COMMAND is needed"},
+		{[]string{"record", "box", "--pid", pid}, wrongUsage, "one of ID, --pid and -- COMMAND is needed"},
+		{[]string{"record", "nobody-knows-it"}, failed, "no such container"},
+		{[]string{"record", "--pid", pid, "--for", "-1s"}, wrongUsage, "--for -1s: it must be more than 0"},
+		{[]string{"record", "--pid", pid, "--output", "/nonexistent/profile.json"}, failed, "/nonexistent/profile.json: no such file"},
+		{[]string{"record", "--pid", pid, "--output", "/proc"}, failed, "/proc: is a directory"},
+		{[]string{"record", "--base", "/nonexistent.json", "--", "/bin/true"}, failed, "/nonexistent.json: no such file"},
+		{[]string{"record", "--", "/nonexistent"}, failed, "/nonexistent: no such file"},
 	} {
-		if text := refusedWatch(t, test.args...); !strings.Contains(text, test.want) {
-			t.Errorf("%v: %s; want %q", test.args, text, test.want)
+		if r := Command(t, Product(t, "seccomp-hook"), test.args...); r.Code != test.code || !strings.Contains(r.Stderr, test.want) || strings.Count(r.Stderr, "\n") != 1 {
+			t.Errorf("%v: %s; want %d, %q", test.args, r, test.code, test.want)
 		}
+	}
+	// Who is not root is told so, and what cannot be recorded does not run.
+	ran := filepath.Join(t.TempDir(), "ran")
+	must(t, os.Chmod(filepath.Dir(ran), 0o777))
+	must(t, os.Chmod(filepath.Dir(filepath.Dir(ran)), 0o755))
+	for _, test := range []struct{ args, want string }{
+		{"watch --pid " + pid, "it takes root"},
+		{"record --pid " + pid, "it takes root"},
+		{"record -- /bin/touch " + ran, "it takes CAP_BPF and CAP_PERFMON"},
+	} {
+		argv := append([]string{"--reuid", "1000", "--regid", "1000", "--clear-groups", Product(t, "seccomp-hook")}, strings.Fields(test.args)...)
+		if r := Command(t, "setpriv", argv...); r.Code != failed || !strings.Contains(r.Stderr, test.want) {
+			t.Errorf("%s: %s; want %q", test.args, r, test.want)
+		}
+	}
+	if _, err := os.Stat(ran); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a command ran without being recorded: %v", err)
 	}
 	for _, drop := range []string{"-sys_admin,-bpf,-perfmon", "-sys_admin,-perfmon", "-sys_admin,-bpf"} {
 		text := refusedBy(t, "setpriv", "--bounding-set", drop, "--inh-caps", "-all", Product(t, "seccomp-hook"), "watch", "--pid", pid)
