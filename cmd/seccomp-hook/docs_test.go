@@ -114,6 +114,41 @@ func TestPagesLead(t *testing.T) {
 	}
 }
 
+// TestErrorsAreTold: the words of errors that docs/troubleshooting.md tells apart
+// are those of the program's text.
+func TestErrorsAreTold(t *testing.T) {
+	var source strings.Builder
+	files, err := filepath.Glob("../../pkg/*/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(text)
+	}
+	_, table, _ := strings.Cut(documentation(t, "troubleshooting.md"), "## What it means\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := regexp.MustCompile(`(?m)^\| ([^|]*`+"`"+`[^|]*) \|`).FindAllStringSubmatch(table, -1)
+	if len(rows) < 5 {
+		t.Errorf("%d rows", len(rows))
+	}
+	for _, row := range rows {
+		for _, words := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(row[1], -1) {
+			for part := range strings.SplitSeq(words[1], "…") {
+				if !strings.Contains(source.String(), part) {
+					t.Errorf("no error says %q", part)
+				}
+			}
+		}
+	}
+}
+
 // blocks are the code blocks of the pages that a reader types or copies, but for
 // those that TestDocumentationIsTrue runs: the page and the block's first line,
 // and the test or the step of hack/test.sh that runs it, or that uses it as it
