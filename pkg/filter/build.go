@@ -282,8 +282,10 @@ func (r *Source) digest() [sha256.Size]byte {
 	return sha256.Sum256(r.Text)
 }
 
-// proof bounds what a proof takes where somebody waits for it: about a second.
-// The slowest proofs that were found take half of it (pkg/verify, TestSlowProfiles).
+// proof bounds what a proof takes where somebody waits for it: about a second. The
+// slowest profiles that are kept as provable take half of it (pkg/verify,
+// TestSlowProfiles); a search also finds some for which all of it is not enough
+// (TestUndecidedProfile).
 var proof = verify.Budget{Steps: 10_000_000}
 
 // prove returns a *NoProgramError unless program gives every call the verdict of

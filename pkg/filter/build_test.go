@@ -17,6 +17,7 @@ import (
 	"seccomp-hook/pkg/compile"
 	"seccomp-hook/pkg/precompute"
 	"seccomp-hook/pkg/spec"
+	"seccomp-hook/pkg/spec/spectest"
 	"seccomp-hook/pkg/verify"
 )
 
@@ -235,6 +236,31 @@ func TestValidProfilesWithoutProgram(t *testing.T) {
 	}
 	if err := build(`{"names": [""], "action": "SCMP_ACT_ALLOW"}`); err == nil || errors.As(err, &none) {
 		t.Errorf("an empty name: %v", err)
+	}
+}
+
+// TestUndecidedProfile: a profile whose proof takes more than there is has no program,
+// whatever the compiler says, and the error names the call. The runtime then has its
+// own way (NoProgramError). What stands here is provable, with more.
+func TestUndecidedProfile(t *testing.T) {
+	kind := spectest.HardProfiles[len(spectest.HardProfiles)-1]
+	text, err := kind.Profile(0, arch.Native()).Encode(spec.FormRuntime)
+	must(t, err)
+	whole := proof
+	defer func() { proof = whole }()
+	r := Request{Profile: "config.json", Text: text, Seccomp: true}
+	for _, proof.Steps = range []int{10, 1000, 5000} {
+		_, err = Build(r)
+		var none *NoProgramError
+		var undecided *ProofError
+		if !errors.As(err, &none) || !errors.As(err, &undecided) || undecided.Result.Outcome != verify.Undecided ||
+			!strings.Contains(err.Error(), "could not be proved: undecided") {
+			t.Errorf("%d steps: %T: %v", proof.Steps, err, err)
+		}
+	}
+	proof = whole
+	if _, err = Build(r); err != nil {
+		t.Error(err)
 	}
 }
 

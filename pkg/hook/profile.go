@@ -24,6 +24,10 @@ const builtinPrefix = "builtin:"
 // linux.seccomp.
 const configProfile = "config.json"
 
+// AnnotationProgram holds a program that crun installs in the place of linux.seccomp
+// (crun, container.c, setup_seccomp).
+const AnnotationProgram = "run.oci.seccomp_bpf_data"
+
 // profile is a profile that has been chosen and read.
 type profile struct {
 	name    string // as in the annotation
@@ -39,7 +43,8 @@ type profile struct {
 // where there is one.
 //
 // Where the runtime installs linux.seccomp itself (beside) it is not among them,
-// as the kernel then has two filters; but it is where it is the only one.
+// as the kernel then has two filters; but it is where it is the only one, and where
+// AnnotationProgram may have taken its place.
 func (o *Options) choose(stated map[string]string, config *bundle.Config, beside bool) (profiles, error) {
 	list, err := o.find(stated, config, beside)
 	if err == nil && len(list) > 0 && !o.Observe {
@@ -66,6 +71,11 @@ func (o *Options) find(stated map[string]string, config *bundle.Config, beside b
 	}
 	if o.Profile != "" {
 		err = add(load(o.Profile))
+	}
+	if _, foreign := stated[AnnotationProgram]; foreign {
+		beside = false
+	} else if _, foreign = config.Annotation(AnnotationProgram); foreign {
+		beside = false
 	}
 	replaced := named != "" && o.AnnotationReplaces && o.Profile == ""
 	if own := config.Seccomp(); err == nil && own != nil && !replaced && (!beside || named == "" && o.Profile == "") {

@@ -92,11 +92,15 @@ func TestChooseBesideTheRuntime(t *testing.T) {
 	config, err := bundle.Parse([]byte(`{"linux":{"seccomp":{"a":1}}}`))
 	must(t, err)
 	annotation := map[string]string{filter.AnnotationProfile: "builtin:docker"}
+	foreign := map[string]string{filter.AnnotationProfile: "builtin:docker", AnnotationProgram: "AAAA"}
 	for _, c := range []struct {
 		options     Options
 		annotations map[string]string
 		want        string
 	}{
+		// crun installs that program, and not linux.seccomp.
+		{Options{}, foreign, "config.json + builtin:docker"},
+		{Options{Profile: "builtin:containerd"}, foreign, "builtin:containerd + config.json + builtin:docker"},
 		{Options{}, nil, "config.json"},
 		{Options{}, annotation, "builtin:docker"},
 		{Options{Profile: "builtin:containerd"}, nil, "builtin:containerd"},
@@ -106,6 +110,12 @@ func TestChooseBesideTheRuntime(t *testing.T) {
 		if err != nil || list.name() != c.want {
 			t.Errorf("got %q (%v), want %q", list.name(), err, c.want)
 		}
+	}
+	config, err = bundle.Parse([]byte(`{"annotations":{"` + AnnotationProgram + `":"AAAA"},"linux":{"seccomp":{"a":1}}}`))
+	must(t, err)
+	o := Options{}
+	if list, err := o.choose(annotation, config, true); err != nil || list.name() != "config.json + builtin:docker" {
+		t.Errorf("configured: got %q (%v)", list.name(), err)
 	}
 }
 

@@ -19,9 +19,7 @@ import (
 // errHostMounts is why a container's filter cannot come from here.
 var errHostMounts = errors.New("the container has no mount namespace of its own")
 
-// bpfAnnotation holds a program that crun installs in the place of
-// linux.seccomp (crun, container.c, setup_seccomp).
-const bpfAnnotation = "run.oci.seccomp_bpf_data"
+const bpfAnnotation = hook.AnnotationProgram
 
 // native reports whether a container for which there is no filter from here is
 // left to the real runtime, which compiles its linux.seccomp as if nobody stood in

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/hook"
 )
@@ -70,5 +72,46 @@ func TestKept(t *testing.T) {
 		if _, err := Kept(root, id); !errors.Is(err, hook.ErrNoContainer) {
 			t.Errorf("%q: %v", id, err)
 		}
+	}
+}
+
+// TestLeftToTheRuntime: a linux.seccomp for which there is no proved program is left
+// to the real runtime; a profile of which that one knows nothing is not, and crun
+// must not find another program in the place of linux.seccomp.
+func TestLeftToTheRuntime(t *testing.T) {
+	why := &filter.NoProgramError{Profile: "config.json", Err: new(filter.ProofError)}
+	for _, tc := range []struct {
+		name, config string
+		kind         Kind
+		native       bool
+		want         string // error
+	}{
+		{"linux.seccomp", `{"linux":{"seccomp":{}}}`, Runc, true, ""},
+		{"linux.seccomp, crun", `{"linux":{"seccomp":{}}}`, Crun, true, ""},
+		{"the default's", `{"linux":{}}`, Runc, false, ""},
+		{"an annotation's besides", `{"annotations":{"io.seccomp-hook.profile":"p"},"linux":{"seccomp":{}}}`, Runc, false, ""},
+		{"dispatch besides", `{"annotations":{"io.seccomp-hook.dispatch":"text"},"linux":{"seccomp":{}}}`, Crun, false, ""},
+		{"a program for crun", `{"annotations":{"run.oci.seccomp_bpf_data":"AAAA"},"linux":{"seccomp":{}}}`, Crun, false, "in the place of linux.seccomp"},
+		{"of which runc knows nothing", `{"annotations":{"run.oci.seccomp_bpf_data":"AAAA"},"linux":{"seccomp":{}}}`, Runc, true, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if !hostRoot() { // who installs no filters, and so leaves everything
+				tc.native, tc.want = false, ""
+			}
+			config, err := bundle.Parse([]byte(tc.config))
+			if err != nil {
+				t.Fatal(err)
+			}
+			log := filepath.Join(t.TempDir(), "log")
+			w := &wrapper{Invocation: &Invocation{Log: log}, kind: tc.kind, real: "the-runtime"}
+			native, err := w.native(config, why)
+			if native != tc.native || (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("native %v, error %v", native, err)
+			}
+			text, _ := os.ReadFile(log)
+			if told := strings.Contains(string(text), "install.mode native") && strings.Contains(string(text), "the-runtime"); told != tc.native {
+				t.Errorf("the log says %q", text)
+			}
+		})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,20 +96,11 @@ func hardCalls(policy *spec.Policy) (made []bpf.Data, words [][]string) {
 func TestHardProfilesStart(t *testing.T) {
 	native := arch.Native()
 	for _, kind := range spectest.HardProfiles {
-		profile := kind.Profile(0, native)
-		for i := range profile.Syscalls {
-			profile.Syscalls[i].Names = []string{"munlockall"}
-		}
-		text, err := profile.Encode(spec.FormRuntime)
-		must(t, err)
-		var seccomp specs.LinuxSeccomp
-		must(t, json.Unmarshal(text, &seccomp))
-		policy, err := profile.Resolve(spec.Target{Native: native})
-		must(t, err)
+		seccomp, policy := onHardCall(t, kind.Profile(0, native))
 		made, calls := hardCalls(policy)
 		t.Run(kind.Name, func(t *testing.T) {
 			eachFront(t, func(t *testing.T, plain, front Runtime) {
-				native, ours := callResults(t, plain, calls, Seccomp(&seccomp)), callResults(t, front, calls, Seccomp(&seccomp))
+				native, ours := callResults(t, plain, calls, Seccomp(seccomp)), callResults(t, front, calls, Seccomp(seccomp))
 				allowed := 0
 				for i := range calls {
 					verdict := policy.Evaluate(&made[i])
@@ -130,6 +123,62 @@ func TestHardProfilesStart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTwoProfilesWithoutOneProgram: where linux.seccomp and an annotation's profile
+// come to no single program, a front refuses the container; neither of the two is
+// left out. With the hook the runtime installs the one and the hook the other.
+func TestTwoProfilesWithoutOneProgram(t *testing.T) {
+	errnos := [2]uint{11, 12}
+	rule := func(action specs.LinuxSeccompAction, errno *uint, arg uint, value uint64) specs.LinuxSyscall {
+		return specs.LinuxSyscall{
+			Names: []string{"munlockall"}, Action: action, ErrnoRet: errno,
+			Args: []specs.LinuxSeccompArg{{Index: arg, Value: value, Op: specs.OpEqualTo}},
+		}
+	}
+	// None of the one's LOG excludes one of the other's ERRNO.
+	own, other := &specs.LinuxSeccomp{DefaultAction: specs.ActAllow}, &specs.LinuxSeccomp{DefaultAction: specs.ActAllow}
+	for i := range uint64(200) {
+		own.Syscalls = append(own.Syscalls, rule(specs.ActLog, nil, 0, 7*i))
+		other.Syscalls = append(other.Syscalls, rule(specs.ActErrno, &errnos[1], 1, 7*i))
+	}
+	own.Syscalls = append(own.Syscalls, rule(specs.ActErrno, &errnos[0], 2, 5))
+	text, err := json.Marshal(other)
+	must(t, err)
+	config := filepath.Join(t.TempDir(), "config.toml")
+	must(t, os.WriteFile(filepath.Join(filepath.Dir(config), "other.json"), text, 0o600))
+	must(t, os.WriteFile(config, fmt.Appendf(nil, "profile_dirs = [%q]", filepath.Dir(config)), 0o600))
+	t.Setenv("SECCOMP_HOOK_CONFIG", config)
+	calls := [][]string{call(hardCall, 1, 1, 5), call(hardCall, 1, 14), call(hardCall, 1, 1)}
+	rt := Runc(t)
+
+	b := NewBundle(t, Seccomp(own), Annotation("io.seccomp-hook.profile", "other.json"), WithVictim(Probe, slices.Concat(calls...)...))
+	if r := b.Run(front(t, rt)); r.Code == 0 || r.Stdout != "" || !strings.Contains(r.Stderr, "pairs of rules on one call") {
+		t.Errorf("with the front: %s", r)
+	}
+
+	h := newHooked(t, "createRuntime", "other.json", Seccomp(own), WithVictim(Probe, append([]string{"status"}, slices.Concat(calls...)...)...))
+	must(t, os.WriteFile(filepath.Join(h.profiles, "other.json"), text, 0o600))
+	r := h.Run(rt)
+	want := fmt.Sprintf("call %[1]d: -11\ncall %[1]d: -12\ncall %[1]d: 0\n", hardCall)
+	if r.Code != 0 || r.Lines()["Seccomp_filters"] != "2" || !strings.HasSuffix(r.Stdout, want) {
+		t.Errorf("with the hook: %s\n%s", r, h.logged())
+	}
+}
+
+// onHardCall makes all rules of a profile speak of hardCall.
+func onHardCall(t *testing.T, profile *spec.Profile) (*specs.LinuxSeccomp, *spec.Policy) {
+	t.Helper()
+	for i := range profile.Syscalls {
+		profile.Syscalls[i].Names = []string{"munlockall"}
+	}
+	text, err := profile.Encode(spec.FormRuntime)
+	must(t, err)
+	var seccomp specs.LinuxSeccomp
+	must(t, json.Unmarshal(text, &seccomp))
+	policy, err := profile.Resolve(spec.Target{Native: arch.Native()})
+	must(t, err)
+	return &seccomp, policy
 }
 
 // TestStricterStarts: with an annotation beside linux.seccomp a call is allowed

@@ -236,11 +236,42 @@ read -r line <%s
 }
 
 // TestForeignProgram: crun would install the program of an annotation in the place
-// of linux.seccomp. One that comes from outside does not weaken the profile.
+// of linux.seccomp. One that comes from outside does not weaken the profile: not
+// behind seccomp-runc, not with the hook, where another annotation names a milder
+// one besides, and not under the shim.
 func TestForeignProgram(t *testing.T) {
+	const foreign = "run.oci.seccomp_bpf_data"
 	allow := base64.StdEncoding.EncodeToString([]byte{6, 0, 0, 0, 0, 0, 0xff, 0x7f}) // RET ALLOW, little-endian
+	denied := "-" + strconv.Itoa(denyErrno)
+	eachFront(t, func(t *testing.T, plain, front Runtime) {
+		init, execd, _ := unshares(t, front, denyingWith(denyErrno), Annotation(foreign, allow))
+		if init != denied || execd != denied {
+			t.Errorf("init gets %s, an exec %s", init, execd)
+		}
+		for _, named := range []string{"", "allow.json"} {
+			h := newHooked(t, "createRuntime", named, denyingWith(denyErrno), Annotation(foreign, allow), WithVictim(Probe, call(nrUnshare)...))
+			must(t, os.WriteFile(filepath.Join(h.profiles, "allow.json"), []byte(`{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+				{"names": ["acct"], "action": "SCMP_ACT_ERRNO"}]}`), 0o644))
+			if got := h.Run(plain); got.Code != 0 || got.Lines()[fmt.Sprintf("call %d", nrUnshare)] != denied {
+				t.Errorf("with the hook and %q: %s\n%s", named, got, h.logged())
+			}
+		}
+	})
+	t.Run("shim", func(t *testing.T) {
+		flags := append(withProfile(t), "--annotation", foreign+"="+allow)
+		wantFiltered(t, StartDaemon(t, NewestDaemon(t), AsRunc).Run(flags, look...), unix.EIO)
+	})
+}
+
+// TestForeignNames: what names a profile to others than this project, or this
+// project's profiles to others than its callers, says nothing here.
+func TestForeignNames(t *testing.T) {
 	eachFront(t, func(t *testing.T, _, front Runtime) {
-		init, execd, _ := unshares(t, front, denyingWith(denyErrno), Annotation("run.oci.seccomp_bpf_data", allow))
+		init, execd, _ := unshares(t, front, denyingWith(denyErrno),
+			Annotation("io.containers.seccomp.profile", "unconfined"), Annotation("run.oci.seccomp.receiver", "/nowhere"),
+			func(b *Bundle) {
+				b.Spec.Process.Env = append(b.Spec.Process.Env, "SECCOMP_HOOK_CONFIG=/nowhere", "SECCOMP_HOOK_REAL_RUNTIME=/nowhere", "SECCOMP_HOOK_LIMIT=0")
+			})
 		if denied := "-" + strconv.Itoa(denyErrno); init != denied || execd != denied {
 			t.Errorf("init gets %s, an exec %s", init, execd)
 		}
