@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -43,7 +44,11 @@ func stopped(tid int, read func() error) error {
 		// Only the thread that attaches may ask. It is not unlocked, and so
 		// ends with the goroutine, and with it whatever it may still trace.
 		runtime.LockOSThread()
-		done <- whileStopped(tid, read)
+		err := errReplaced
+		for errors.Is(err, errReplaced) {
+			err = whileStopped(tid, read)
+		}
+		done <- err
 	}()
 	if err := <-done; err != nil {
 		return fmt.Errorf("live: thread %d: %w", tid, err)
@@ -97,20 +102,42 @@ func seize(tid int) error {
 	return nil
 }
 
+// errReplaced says that another thread of the process has executed a program:
+// the number is that thread's now, and nobody traces it (ptrace(2), "execve(2)
+// under ptrace").
+var errReplaced = errors.New("another thread of the process has executed a program")
+
 // interrupt stops the thread. It returns the signal that was about to be
 // delivered, which the thread is owed, or 0.
+//
+// It looks, and does not sleep in wait4(2): nobody wakes who waits for the number
+// of a thread that a program has replaced (seen on Linux 6.18; fs/exec.c,
+// de_thread, wakes the tracer when the number is the other thread's already, and
+// kernel/exit.c, child_wait_callback, asks for the number).
 func interrupt(tid int) (unix.Signal, error) {
-	if err := ptrace(unix.PTRACE_INTERRUPT, tid, 0); err != nil {
-		return 0, fmt.Errorf("stop: %w", err)
+	if err := askToStop(tid); err != nil {
+		return 0, err
 	}
 	var status unix.WaitStatus
-	for {
-		_, err := unix.Wait4(tid, &status, unix.WALL|unix.WNOTHREAD, nil)
+	for looks := 0; ; looks++ {
+		stopped, err := unix.Wait4(tid, &status, unix.WALL|unix.WNOTHREAD|unix.WNOHANG, nil)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
+		case errors.Is(err, unix.ECHILD):
+			return 0, errReplaced
 		case err != nil:
 			return 0, fmt.Errorf("stop: %w", err)
+		case stopped == 0:
+			// It stops within microseconds, or when its system call lets it.
+			if looks > 100 {
+				if err := askToStop(tid); err != nil {
+					return 0, err
+				}
+				time.Sleep(time.Millisecond)
+			}
+			runtime.Gosched()
+			continue
 		case !status.Stopped():
 			return 0, ErrNoThread
 		case status>>16 != 0: // PTRACE_EVENT_STOP, for the interrupt or a stopped group
@@ -118,6 +145,17 @@ func interrupt(tid int) (unix.Signal, error) {
 		}
 		return status.StopSignal(), nil
 	}
+}
+
+func askToStop(tid int) error {
+	err := ptrace(unix.PTRACE_INTERRUPT, tid, 0)
+	switch {
+	case errors.Is(err, unix.ESRCH):
+		return errReplaced // or it has ended, which the next attempt finds
+	case err != nil:
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
 }
 
 // readProgram reads filter number i of a stopped thread.
