@@ -134,7 +134,7 @@ func interrupt(tid int) (unix.Signal, error) {
 				if err := askToStop(tid); err != nil {
 					return 0, err
 				}
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond) //nolint:forbidigo // of a thread that is replaced no event comes
 			}
 			runtime.Gosched()
 			continue
