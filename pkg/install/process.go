@@ -228,11 +228,13 @@ func (p *process) vdso(word int) (uint64, error) {
 }
 
 // readMemory reads the process's memory; n may be less than asked for, where
-// the rest is not mapped.
+// the rest is not mapped, and is 0 with an error: the process may have been
+// killed, or have executed a program.
 func (p *process) readMemory(at uint64, b []byte) (n int, err error) {
 	local := []unix.Iovec{{Base: &b[0]}}
 	local[0].SetLen(len(b))
-	return unix.ProcessVMReadv(p.pid, local, []unix.RemoteIovec{{Base: uintptr(at), Len: len(b)}}, 0)
+	n, err = unix.ProcessVMReadv(p.pid, local, []unix.RemoteIovec{{Base: uintptr(at), Len: len(b)}}, 0)
+	return max(n, 0), err
 }
 
 // writeMemory writes to the process's memory.
