@@ -51,7 +51,10 @@ func unshares(t testing.TB, rt Runtime, options ...Option) (init, execd string, 
 	c = b.Create(rt)
 	c.Start()
 	key := fmt.Sprintf("call %d", nrUnshare)
-	Eventually(t, "the probe's word", func() bool { return strings.Contains(c.Output(), key) })
+	Eventually(t, "the probe's line", func() bool {
+		_, line, _ := strings.Cut(c.Output(), key)
+		return strings.Contains(line, "\n")
+	})
 	return Result{Stdout: c.Output()}.Lines()[key], c.Exec(append([]string{program}, call(nrUnshare)...)...).Lines()[key], c
 }
 
