@@ -112,17 +112,25 @@ var completions = []string{
 // manual are the pages there must be: one for each command that the help lists.
 func manual(t *testing.T) []string {
 	t.Helper()
-	help := integration.MustCommand(t, filepath.Join(integration.Root(t), ".build/deb", runtime.GOARCH, "seccomp-hook"), "--help").Stdout
-	_, list, _ := strings.Cut(help, "Available Commands:\n")
-	list, _, _ = strings.Cut(list, "\n\n")
-	pages := []string{"seccomp-hook", "seccomp-runc"}
-	for line := range strings.Lines(list) {
-		if name := strings.Fields(line)[0]; name != "completion" && name != "help" {
-			pages = append(pages, "seccomp-hook-"+name)
-		}
-	}
+	pages := append([]string{"seccomp-runc"}, commands(t, "seccomp-hook")...)
 	if len(pages) < 15 {
 		t.Errorf("only %d pages: %v", len(pages), pages)
+	}
+	return pages
+}
+
+// commands returns the names of the pages of a command and of those below it.
+func commands(t *testing.T, page string, path ...string) []string {
+	t.Helper()
+	program := filepath.Join(integration.Root(t), ".build/deb", runtime.GOARCH, "seccomp-hook")
+	help := integration.MustCommand(t, program, append(slices.Clone(path), "--help")...).Stdout
+	_, list, _ := strings.Cut(help, "Available Commands:\n")
+	list, _, _ = strings.Cut(list, "\n\n")
+	pages := []string{page}
+	for line := range strings.Lines(list) {
+		if name := strings.Fields(line)[0]; name != "completion" && name != "help" {
+			pages = append(pages, commands(t, page+"-"+name, append(slices.Clone(path), name)...)...)
+		}
 	}
 	return pages
 }
