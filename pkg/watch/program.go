@@ -652,9 +652,7 @@ func (b *builder) enter() (*ebpf.ProgramSpec, error) {
 			asm.And.Imm(asm.R1, classCached),
 			asm.JEq.Imm(asm.R1, 0, uncached),
 		)
-		b.counter()
-		b.bump(counterCached)
-		b.add(asm.Ja.Label("exit"))
+		b.cached()
 
 		b.here(uncached)
 		b.data()
@@ -662,20 +660,10 @@ func (b *builder) enter() (*ebpf.ProgramSpec, error) {
 			return nil, err
 		}
 		b.add(
-			asm.StoreMem(asm.RFP, frameEvent, regVerdict, asm.DWord),
-			asm.StoreMem(asm.RFP, frameEvent+8, regCount, asm.DWord),
+			asm.StoreMem(asm.RFP, frameEvent+eventVerdict, regVerdict, asm.Word),
+			asm.StoreMem(asm.RFP, frameEvent+eventCount, regCount, asm.DWord),
 		)
-		b.counter()
-		b.bump(counterRan)
-		b.add(
-			asm.LoadMem(asm.R1, asm.R0, counterInstructions, asm.DWord),
-			asm.LoadMem(regCount, asm.RFP, frameEvent+8, asm.DWord),
-			asm.Add.Reg(asm.R1, regCount),
-			asm.StoreMem(asm.R0, counterInstructions, asm.R1, asm.DWord),
-			asm.LoadMem(regVerdict, asm.RFP, frameEvent, asm.DWord),
-			asm.JEq.Imm(regVerdict, int32(bpf.RetAllow), "exit"),
-		)
-		b.tally(1)
+		b.ran()
 		b.add(
 			asm.LoadMem(asm.R1, asm.RFP, frameKey+8, asm.Word),
 			asm.And.Imm32(asm.R1, -0x10000), // the action
@@ -733,9 +721,7 @@ func (b *builder) count() (*ebpf.ProgramSpec, error) {
 		asm.And.Imm(asm.R1, classCached),
 		asm.JEq.Imm(asm.R1, 0, uncached),
 	)
-	b.counter()
-	b.bump(counterCached)
-	b.add(asm.Ja.Label("exit"))
+	b.cached()
 
 	b.here(marked)
 	b.state(false)
@@ -817,10 +803,22 @@ func (b *builder) executed() {
 		asm.And.Imm(asm.R1, classCached),
 		asm.JEq.Imm(asm.R1, 0, uncached),
 	)
+	b.cached()
+	b.here(uncached)
+	b.ran()
+	b.add(asm.Ja.Label("exit"))
+}
+
+// cached counts a call that the kernel's cache answers, and leaves.
+func (b *builder) cached() {
 	b.counter()
 	b.bump(counterCached)
 	b.add(asm.Ja.Label("exit"))
-	b.here(uncached)
+}
+
+// ran counts a call for which the filters ran, whose verdict and count are in the
+// event's place; it leaves where the verdict is to allow it.
+func (b *builder) ran() {
 	b.counter()
 	b.bump(counterRan)
 	b.add(
@@ -832,7 +830,6 @@ func (b *builder) executed() {
 		asm.JEq.Imm32(regVerdict, int32(bpf.RetAllow), "exit"),
 	)
 	b.tally(1)
-	b.add(asm.Ja.Label("exit"))
 }
 
 // begun is a program at the begin, or in the midst, of a call that leaves other
