@@ -64,23 +64,15 @@ func lockBundle(path string) (*os.File, error) {
 }
 
 // recoverBundle puts back a config.json that a killed process has left replaced.
-// If somebody has the bundle's lock, that one has done so.
+// It waits for the bundle's lock, also where that process was the last to have
+// it: the kernel may close a dying process's sockets before it lets go of its
+// locks (kernel/task_work.c, task_work_run, has no order).
 func recoverBundle(path string) error {
-	dir, err := os.Open(path)
+	dir, err := lockBundle(path)
 	if err != nil {
-		return fmt.Errorf("runtime: bundle: %w", err)
+		return err
 	}
-	defer dir.Close()
-	switch err := flock(dir, unix.LOCK_EX|unix.LOCK_NB); {
-	case errors.Is(err, unix.EWOULDBLOCK):
-		return nil
-	case err != nil:
-		return fmt.Errorf("runtime: lock bundle %s: %w", path, err)
-	}
-	if err := recoverConfig(dir); err != nil {
-		return fmt.Errorf("runtime: restore %s of bundle %s: %w", configName, path, err)
-	}
-	return nil
+	return dir.Close()
 }
 
 // lockWithin locks a directory for which another process has the lock at most for

@@ -26,7 +26,8 @@ type Program struct {
 // Programs reads the filters of a thread, the oldest first, as they were given
 // to the kernel. It attaches to the thread with ptrace and stops it for that
 // long. The error wraps ErrNoThread, ErrTraced or ErrPermission where they are
-// the reason; the caller's own threads cannot be read.
+// the reason; the caller's own threads cannot be read. A tracer that lets go
+// within a second, as another reader does, is waited for.
 func Programs(tid int) ([]Program, error) {
 	var programs []Program
 	err := stopped(tid, func() (err error) {
@@ -44,8 +45,11 @@ func stopped(tid int, read func() error) error {
 		// Only the thread that attaches may ask. It is not unlocked, and so
 		// ends with the goroutine, and with it whatever it may still trace.
 		runtime.LockOSThread()
-		err := errReplaced
-		for errors.Is(err, errReplaced) {
+		err := whileStopped(tid, read)
+		for begin := time.Now(); errors.Is(err, errReplaced) || errors.Is(err, ErrTraced) && time.Since(begin) < time.Second; {
+			if errors.Is(err, ErrTraced) {
+				time.Sleep(time.Millisecond) //nolint:forbidigo // nobody is told when a tracer lets go
+			}
 			err = whileStopped(tid, read)
 		}
 		done <- err

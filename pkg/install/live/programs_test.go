@@ -68,3 +68,35 @@ func TestProgramsWhileReplaced(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Readers of one process come one after the other.
+func TestProgramsAtOnce(t *testing.T) {
+	cmd := exec.Command("/bin/cat")
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	results := make(chan error)
+	for range 4 {
+		go func() {
+			var err error
+			for range 50 {
+				if _, e := Programs(cmd.Process.Pid); !errors.Is(e, ErrPermission) { // without root
+					err = errors.Join(err, e)
+				}
+			}
+			results <- err
+		}()
+	}
+	for range 4 {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := errors.Join(input.Close(), cmd.Wait()); err != nil {
+		t.Error(err)
+	}
+}
