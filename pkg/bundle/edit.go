@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -14,6 +15,10 @@ import (
 type Edit struct {
 	// RemoveSeccomp takes linux.seccomp out.
 	RemoveSeccomp bool
+	// RemoveHook, where it is not nil, says of a hook that is there whether to take
+	// it out. It is not asked of one whose program or arguments readers could
+	// understand in different ways.
+	RemoveHook func(stage Stage, path string, args []string) bool
 	// Hooks are added behind those of their stage that are there already, so
 	// that what an engine does to the container it does before.
 	Hooks []Hook
@@ -54,7 +59,7 @@ func (c *Config) Apply(e Edit) []byte {
 	if e.RemoveSeccomp && c.seccomp.present {
 		p.remove(c.linux.object, c.seccomp.member)
 	}
-	c.addHooks(&p, e.Hooks)
+	c.editHooks(&p, e)
 	if len(e.RemoveAnnotations) > 0 {
 		p.replace(c.annotations.value, c.withoutAnnotations(e.RemoveAnnotations, e.Annotations))
 	} else {
@@ -63,28 +68,78 @@ func (c *Config) Apply(e Edit) []byte {
 	return p.apply(c.text)
 }
 
-func (c *Config) addHooks(p *patch, hooks []Hook) {
+func (c *Config) editHooks(p *patch, e Edit) {
 	var added [len(stageNames)][][]byte
-	for _, h := range hooks {
+	for _, h := range e.Hooks {
 		added[h.Stage] = append(added[h.Stage], encode(h.Hook))
 	}
 	var fresh []entry // stages that config.json does not have
 	for i, list := range added {
-		if len(list) == 0 {
+		there := c.stages[i]
+		kept, all := c.keptHooks(Stage(i), e.RemoveHook)
+		if !all {
+			list = slices.Concat(kept, list)
+		} else if len(list) == 0 {
 			continue
 		}
 		elements := bytes.Join(list, []byte(","))
 		whole := slices.Concat([]byte("["), elements, []byte("]"))
-		switch there := c.stages[i]; {
+		switch {
 		case !there.present:
 			fresh = append(fresh, entry{stageNames[i], whole})
-		case there.null:
+		case there.null, !all:
 			p.replace(there.value, whole)
 		default:
 			p.append(c.text, there.value, elements)
 		}
 	}
 	c.extend(p, "hooks", c.hooks, fresh)
+}
+
+// keptHooks returns the hooks of a stage that are not to be taken out, and whether
+// those are all of them.
+func (c *Config) keptHooks(stage Stage, remove func(Stage, string, []string) bool) (kept [][]byte, all bool) {
+	there := c.stages[stage]
+	if remove == nil || !there.present || there.null {
+		return nil, true
+	}
+	all = true
+	s := scanner{text: c.text, pos: there.value.start}
+	// Parse has read it before.
+	_ = s.array(0, func(at span) {
+		if path, args, ok := c.hookCommand(at); ok && remove(stage, path, args) {
+			all = false
+			return
+		}
+		kept = append(kept, c.text[at.start:at.end])
+	})
+	return kept, all
+}
+
+// hookCommand returns the program and the arguments of a hook; not where readers
+// could understand them in different ways.
+func (c *Config) hookCommand(at span) (path string, args []string, ok bool) {
+	if c.text[at.start] != '{' {
+		return "", nil, false
+	}
+	o, err := c.object(at.start, nil)
+	if err != nil {
+		return "", nil, false
+	}
+	for _, m := range o.members {
+		switch {
+		case m.name == "path":
+			err = json.Unmarshal(c.text[m.value.start:m.value.end], &path)
+		case m.name == "args":
+			err = json.Unmarshal(c.text[m.value.start:m.value.end], &args)
+		case strings.EqualFold(m.name, "path"), strings.EqualFold(m.name, "args"):
+			return "", nil, false
+		}
+		if err != nil {
+			return "", nil, false
+		}
+	}
+	return path, args, true
 }
 
 func (c *Config) annotate(p *patch, annotations map[string]string) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,9 @@ func TestApply(t *testing.T) {
 		}
 		return e
 	}
+	unhook := Edit{RemoveHook: func(stage Stage, path string, args []string) bool {
+		return stage == Prestart && path == "/h" && slices.Equal(args, []string{"h", "x"})
+	}}
 	hook := func(stage Stage, path string) Hook { return Hook{stage, specs.Hook{Path: path}} }
 	for _, c := range []struct {
 		name, text string
@@ -59,6 +63,16 @@ func TestApply(t *testing.T) {
 		{"behind others", `{"hooks":{"poststop":[],"prestart":[ {"path":"/a"} ]}}`,
 			Edit{Hooks: []Hook{hook(Poststop, "/s"), hook(Prestart, "/h"), hook(Prestart, "/i"), hook(CreateRuntime, "/c")}},
 			`{"hooks":{"poststop":[{"path":"/s"}],"prestart":[ {"path":"/a"},{"path":"/h"},{"path":"/i"} ],"createRuntime":[{"path":"/c"}]}}`},
+
+		{"a hook goes", `{"hooks":{"prestart":[ {"path":"/a"}, {"args":["h","x"],"path":"/h"} ]}}`, unhook, `{"hooks":{"prestart":[{"path":"/a"}]}}`},
+		{"the only hook goes", `{"hooks": { "prestart":[ {"path":"/h","args":["h","x"]} ], "poststop":[] }}`, unhook, `{"hooks": { "prestart":[], "poststop":[] }}`},
+		{"a hook of another stage", `{"hooks":{"poststop":[ {"path":"/h","args":["h","x"]} ]}}`, unhook, `{"hooks":{"poststop":[ {"path":"/h","args":["h","x"]} ]}}`},
+		{"a hook with another argument", `{"hooks":{"prestart":[ {"path":"/h","args":["h","x","y"]} ]}}`, unhook, `{"hooks":{"prestart":[ {"path":"/h","args":["h","x","y"]} ]}}`},
+		{"a hook that some read otherwise", `{"hooks":{"prestart":[ {"path":"/h","args":["h","x"],"Args":[]} ]}}`, unhook, `{"hooks":{"prestart":[ {"path":"/h","args":["h","x"],"Args":[]} ]}}`},
+		{"no hook", `{"hooks":{"prestart":[ null, 1, {"path":1} ],"createRuntime":null}}`, unhook, `{"hooks":{"prestart":[ null, 1, {"path":1} ],"createRuntime":null}}`},
+		{"a hook goes, another comes", `{"hooks":{"prestart":[{"path":"/h","args":["h","x"]}, {"path":"/a"}]}}`,
+			Edit{RemoveHook: unhook.RemoveHook, Hooks: []Hook{hook(Prestart, "/n"), hook(Poststop, "/s")}},
+			`{"hooks":{"prestart":[{"path":"/a"},{"path":"/n"}],"poststop":[{"path":"/s"}]}}`},
 
 		{"all at once, root last", `{"annotations":null,"linux":{"a":1,"seccomp":{"b":2}}}`,
 			Edit{RemoveSeccomp: true, Hooks: []Hook{{CreateRuntime, specs.Hook{Path: "/h", Args: []string{"h", "createRuntime"}}}}, Annotations: map[string]string{"k": "v"}},

@@ -69,6 +69,24 @@ func (w *wrapper) announcements(config *bundle.Config) ([]bundle.Hook, error) {
 	return append(hooks, recording...), err
 }
 
+// hookName is the program that is the plain hook.
+const hookName = "seccomp-hook"
+
+// hookPath is where it is, beside this executable.
+func (w *wrapper) hookPath() string { return filepath.Join(filepath.Dir(w.self), hookName) }
+
+// isHook reports whether a hook is the plain one, with nothing more on its command
+// line, as its package gives it to Podman and CRI-O. It would install what
+// seccomp-runc installs, and neither could trace an init that the other one traces.
+// A flag of its can name another filter: that hook stays, and the start is refused.
+func (w *wrapper) isHook(stage bundle.Stage, path string, args []string) bool {
+	if stage != bundle.Prestart && stage != bundle.CreateRuntime || len(args) != 2 {
+		return false
+	}
+	plain := args[1] == bundle.Prestart.String() || args[1] == bundle.CreateRuntime.String()
+	return plain && sameFile(path, w.hookPath())
+}
+
 // filterOrder is the order for a container that gets a filter.
 func (w *wrapper) filterOrder(config *bundle.Config) (*order, error) {
 	if !config.MountNamespace() {
@@ -113,6 +131,7 @@ func (w *wrapper) filterOrder(config *bundle.Config) (*order, error) {
 	}
 	o.StandIn = config.Apply(bundle.Edit{
 		RemoveSeccomp:     true,
+		RemoveHook:        w.isHook,
 		Hooks:             hooks,
 		RemoveAnnotations: filter.Claims(config.Annotations()),
 		Annotations:       decision.Annotations,

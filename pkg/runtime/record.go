@@ -3,7 +3,6 @@ package runtime
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -22,11 +21,11 @@ func (w *wrapper) recording(config *bundle.Config) ([]bundle.Hook, error) {
 	if _, _, err := record.ParseAnnotation(value); err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
-	path := filepath.Join(filepath.Dir(w.self), "seccomp-hook")
+	path := w.hookPath()
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("runtime: annotation %s: it takes seccomp-hook beside seccomp-runc: %w", record.Annotation, err)
 	}
-	args := []string{"seccomp-hook", "record-hook"}
+	args := []string{hookName, "record-hook"}
 	for _, dir := range w.config.RecordDirs {
 		args = append(args, "--record-dir", dir)
 	}

@@ -96,7 +96,8 @@ func TestEnginePodmanHook(t *testing.T) {
 	})
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(hooks, "seccomp-hook.json"), text, 0o644))
-	p := newPodman(t).global("--runtime", program(t, "runc"), "--hooks-dir", hooks)
+	engine := newPodman(t).global("--hooks-dir", hooks)
+	p := engine.global("--runtime", program(t, "runc"))
 
 	flags := func(profile string) []string {
 		return []string{"--security-opt", "seccomp=unconfined", "--annotation", "io.seccomp-hook.profile=" + profile}
@@ -106,6 +107,16 @@ func TestEnginePodmanHook(t *testing.T) {
 	})
 	t.Run("without", func(t *testing.T) {
 		wantUnfiltered(t, p.run(t, []string{"--security-opt", "seccomp=unconfined"}, look...))
+	})
+	t.Run("under seccomp-runc", func(t *testing.T) {
+		p := engine.global("--runtime", Product(t, "seccomp-runc"))
+		r := p.run(t, flags("builtin:docker"), look...)
+		wantFiltered(t, r, syscall.EPERM)
+		if r.Lines()["Seccomp_filters"] != "1" {
+			t.Error(r)
+		}
+		id := p.detached(t, flags("builtin:docker"), "sleep", "1000")
+		wantFiltered(t, p.exec(t, id, look...), syscall.EPERM)
 	})
 	t.Run("no such profile", func(t *testing.T) {
 		if r := p.run(t, flags("nonexistent.json"), look...); r.Code == 0 || r.Stdout != "" {
