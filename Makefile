@@ -149,6 +149,10 @@ bench-compile: ## Compare the compiler with libseccomp, gVisor's and elastic's
 bench-start: tools build ## Compare what starting a container and an exec costs with runc's and crun's own seccomp (root)
 	cd test/bench && go run ./start
 
+.PHONY: bench-density
+bench-density: tools build ## Compare what probes and pods cost on a node that has 1, 20 and 60 pods of each kind (root)
+	cd test/bench && go run ./start -rounds 10 -density 1,20,60
+
 ##@ Develop
 
 .PHONY: generate

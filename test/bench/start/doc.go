@@ -12,6 +12,10 @@
 // that a way causes, to the end of the last one, from a control group. It is what
 // means something on a machine that is busy.
 //
+// With -density it is what exec probes take of the processors, and pods that come
+// and go, by a containerd that is asked as the kubelet does: containerd, its shims
+// and their runtimes together.
+//
 // It prints Markdown: docs/benchmarks.md has a run of it. It works in a mount
 // namespace of its own, where /run/seccomp-hook is empty and cgroup2 is mounted
 // alone (crun 1.8 wants that), and leaves nothing behind. It needs root and what

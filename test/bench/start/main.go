@@ -21,15 +21,31 @@ func main() {
 	only := flag.String("only", "", "measure only the tables with this `TEXT` in their names")
 	many := flag.Int("many", 50, "how many containers start at once")
 	core := flag.Bool("core", false, "have one processor for all")
+	pods := flag.String("density", "", "measure nothing but probes and pods, with these `NUMBERS` of pods of each kind: 1,20,60")
+	period := flag.Duration("period", nodePeriod, "in which each of these pods is probed once")
 	repository := flag.String("repository", "../..", "`DIR` with bin/, as make leaves it")
 	flag.Parse()
-	if err := run(os.Stdout, *repository, *rounds, *many, *core, *only); err != nil {
+	var counts []int
+	var err error
+	if *pods != "" {
+		counts, err = parseCounts(*pods)
+	}
+	if err == nil {
+		err = run(os.Stdout, *repository, *rounds, *core, func(s *scene, out io.Writer) error {
+			if len(counts) > 0 {
+				return s.density(out, counts, *rounds, *period)
+			}
+			return s.starts(out, *rounds, *many, *only)
+		})
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out io.Writer, repository string, rounds, many int, core bool, only string) (err error) {
+// run has something measured in a scene.
+func run(out io.Writer, repository string, rounds int, core bool, measure func(*scene, io.Writer) error) (err error) {
 	if rounds < 1 {
 		return errors.New("-rounds: less than 1")
 	}
@@ -50,6 +66,11 @@ func run(out io.Writer, repository string, rounds, many int, core bool, only str
 		return err
 	}
 	fmt.Fprintf(out, "%s; %d rounds; medians (95 %% intervals).\n", about, rounds)
+	return measure(s, out)
+}
+
+// starts prints the tables of the start of containers and of their execs.
+func (s *scene) starts(out io.Writer, rounds, many int, only string) error {
 	runc, err := s.tool("tools/runc")
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroups is where cgroup2 is mounted in the scene.
+// cgroups is where control groups are mounted, in the scene cgroup2 at first.
 const cgroups = "/sys/fs/cgroup"
 
 // A control group counts the processors' time of everything that was ever in it
@@ -27,7 +27,7 @@ const cgroups = "/sys/fs/cgroup"
 // join makes the scene's group, and goes there.
 func (s *scene) join() error {
 	s.group = fmt.Sprintf("/bench-start-%d", os.Getpid())
-	self := filepath.Join(cgroups, s.group, "self")
+	self := filepath.Join(s.cgroup2, s.group, "self")
 	if err := os.MkdirAll(self, 0o755); err != nil {
 		return err
 	}
@@ -39,16 +39,21 @@ func (s *scene) quit() error {
 	if s.group == "" {
 		return nil
 	}
-	err := os.WriteFile(filepath.Join(cgroups, "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())), 0o644)
+	err := os.WriteFile(filepath.Join(s.cgroup2, "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())), 0o644)
 	for _, name := range []string{"self", ""} {
-		err = errors.Join(err, os.Remove(filepath.Join(cgroups, s.group, name)))
+		err = errors.Join(err, os.Remove(filepath.Join(s.cgroup2, s.group, name)))
+	}
+	// Those of containers, with the controllers of version 1.
+	left, _ := filepath.Glob(filepath.Join(cgroups, "*", s.group)) // there is nothing wrong with the pattern
+	for _, dir := range left {
+		err = errors.Join(err, os.Remove(dir))
 	}
 	return err
 }
 
 // processes returns who is in the group, the containers left out.
 func (s *scene) processes() ([]int, error) {
-	text, err := os.ReadFile(filepath.Join(cgroups, s.group, "self/cgroup.procs"))
+	text, err := os.ReadFile(filepath.Join(s.cgroup2, s.group, "self/cgroup.procs"))
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +86,7 @@ func (s *scene) spent() (time.Duration, error) {
 			return 0, fmt.Errorf("%d processes are left", len(pids)-1-s.staying)
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(cgroups, s.group, "cpu.stat"))
+	text, err := os.ReadFile(filepath.Join(s.cgroup2, s.group, "cpu.stat"))
 	if err != nil {
 		return 0, err
 	}

@@ -30,6 +30,7 @@ type scene struct {
 	dir, rootfs string
 	repository  string
 	serial      int
+	cgroup2     string // where it is mounted
 	group       string // the control group of all that is measured
 	staying     int    // how many processes stay there
 }
@@ -42,7 +43,7 @@ func enter(repository string) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scene{dir: dir, rootfs: filepath.Join(dir, "rootfs"), repository: repository}
+	s := &scene{dir: dir, rootfs: filepath.Join(dir, "rootfs"), repository: repository, cgroup2: cgroups}
 	err = s.isolate()
 	if err == nil {
 		err = s.join()
@@ -81,7 +82,7 @@ func (s *scene) isolate() error {
 		{"/", "", unix.MS_REC | unix.MS_PRIVATE, ""},
 		{stateDir, "tmpfs", 0, "mode=0711"}, // the product uses none that others can write to
 		{s.dir, "tmpfs", 0, ""},             // as /run, where engines keep bundles and runtimes their state
-		{"/sys/fs/cgroup", "cgroup2", 0, ""},
+		{s.cgroup2, "cgroup2", 0, ""},
 	} {
 		if err := unix.Mount("none", m.target, m.kind, m.flags, m.data); err != nil {
 			return fmt.Errorf("mount %s at %s: %w", m.kind, m.target, err)
