@@ -151,6 +151,7 @@ builtin:containerd.
 		verifyCommand(),
 		warmCommand(),
 		storeCommand(),
+		metricsCommand(),
 		doctorCommand(),
 		versionCommand(),
 	)

@@ -57,7 +57,7 @@ func TestClassify(t *testing.T) {
 		"OCI runtime create failed: runc create failed: exec: \"x\": executable file not found in $PATH":          nil,
 	} {
 		given := errors.New(text)
-		err := classify(given)
+		err, _ := classify(given)
 		if want == nil {
 			if !errors.Is(err, given) {
 				t.Errorf("%s: %v", text, err)

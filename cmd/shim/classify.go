@@ -8,6 +8,9 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"google.golang.org/grpc/status"
+
+	"seccomp-hook/pkg/counter"
+	"seccomp-hook/pkg/hook"
 )
 
 // faults are what this project's errors look like in what the runc shim makes
@@ -15,28 +18,44 @@ import (
 // daemon; the first match counts. The runc shim itself gives none of a
 // runtime's errors a type.
 var faults = []struct {
-	text string
-	is   error
+	text   string
+	is     error
+	reason string // as the metrics have it
 }{
 	// What the caller asked for.
-	{" failed: runtime: profile ", errdefs.ErrInvalidArgument},
-	{" failed: runtime: annotation ", errdefs.ErrInvalidArgument},
-	{" failed: runtime: bundle: ", errdefs.ErrInvalidArgument},
-	{" failed: runtime: spec: ", errdefs.ErrInvalidArgument},
-	{" failed: runtime: compile: ", errdefs.ErrInvalidArgument},
+	{" failed: runtime: profile ", errdefs.ErrInvalidArgument, "profile"},
+	{" failed: runtime: annotation ", errdefs.ErrInvalidArgument, "annotation"},
+	{" failed: runtime: bundle: ", errdefs.ErrInvalidArgument, "bundle"},
+	{" failed: runtime: spec: ", errdefs.ErrInvalidArgument, "profile"},
+	{" failed: runtime: compile: ", errdefs.ErrInvalidArgument, "profile"},
 	// The host: its kernel, its configuration, its runtime, an installer that
 	// was killed.
-	{" failed: runtime: ", errdefs.ErrFailedPrecondition},
-	{"stderr: seccomp-hook: ", errdefs.ErrFailedPrecondition}, // a hook's, in the runtime's words
+	{" failed: runtime: ", errdefs.ErrFailedPrecondition, "host"},
+	{"stderr: seccomp-hook: ", errdefs.ErrFailedPrecondition, "host"}, // a hook's, in the runtime's words
 }
 
-// classify gives an error of ours a type.
-func classify(err error) error {
+// classify gives an error of ours a type, and says what its reason is; an error of
+// somebody else's has none.
+func classify(err error) (typed error, reason string) {
 	text := status.Convert(err).Message() // err's own text where it has no status
 	for _, f := range faults {
 		if strings.Contains(text, f.text) {
-			return errgrpc.ToGRPCf(f.is, "seccomp: %s", text)
+			return errgrpc.ToGRPCf(f.is, "seccomp: %s", text), f.reason
 		}
 	}
+	return err, ""
+}
+
+// failed is classify for what did not start, and counts it.
+func failed(err error) error {
+	err, reason := classify(err)
+	if reason != "" {
+		count(reason)
+	}
 	return err
+}
+
+// count counts a failure. It is no harm if that cannot be.
+func count(reason string) {
+	_ = counter.Add(hook.DefaultRoot, map[string]float64{counter.FailurePrefix + reason: 1})
 }

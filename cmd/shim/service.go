@@ -105,11 +105,12 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 		if err := forget(hook.DefaultRoot, r.ID); err != nil {
 			logger.WithError(err).Warn("seccomp: the published state stays")
 		}
-		return nil, classify(err)
+		return nil, failed(err)
 	}
 	attached, err := inspect(r.ID, int(response.Pid), asked, s.monitor.homeOf(r.ID))
 	if err != nil {
 		s.discard(ctx, r.ID)
+		count("check")
 		log.G(ctx).WithField("container", r.ID).WithError(err).Error("seccomp: the filter is not attached; the container has been deleted")
 		return nil, errgrpc.ToGRPCf(errdefs.ErrInternal, "seccomp: container %s: check the filter: %v", r.ID, err)
 	}
@@ -157,7 +158,7 @@ func (s *service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.
 	}
 	if err != nil {
 		log.G(ctx).WithFields(fields).WithError(err).Error("seccomp: start failed")
-		return nil, classify(err)
+		return nil, failed(err)
 	}
 	log.G(ctx).WithFields(fields).Debug("seccomp: started")
 	return response, nil

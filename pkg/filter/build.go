@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
@@ -105,30 +106,54 @@ func (e *ProofError) Error() string {
 // The error wraps ErrDisabled, is a *NoProgramError where a valid profile has no
 // program, or says what is wrong with the profile.
 func Build(r Request) (*Filter, error) {
+	f, _, err := build(r)
+	return f, err
+}
+
+// Took is how long the steps of a Build took.
+type Took struct {
+	Compile time.Duration // from the text of the profile to the program
+	Proof   time.Duration
+}
+
+func build(r Request) (f *Filter, took Took, err error) {
+	begin := time.Now()
+	policy, profile, program, err := r.program()
+	took.Compile = time.Since(begin)
+	if err != nil {
+		return nil, took, err
+	}
+	begin = time.Now()
+	err = prove(r.name(), policy, program)
+	took.Proof = time.Since(begin)
+	if err != nil {
+		return nil, took, err
+	}
+	if f, err = r.describe(policy, profile, program); err != nil {
+		return nil, took, err
+	}
+	f.Compiler, f.Verified = compilerName, true
+	return f, took, nil
+}
+
+// program compiles the profiles of r together.
+func (r *Request) program() (*spec.Policy, *spec.Profile, bpf.Program, error) {
 	policy, profile, err := r.Policy()
 	if errors.Is(err, spec.ErrTooMany) || errors.Is(err, spec.ErrTooManyPairs) {
-		return nil, &NoProgramError{r.name(), err}
+		return nil, nil, nil, &NoProgramError{r.name(), err}
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	program, err := compile.Compile(policy, r.Compile)
 	var large *compile.TooLargeError
 	if errors.As(err, &large) {
-		return nil, &NoProgramError{r.name(), err}
+		return nil, nil, nil, &NoProgramError{r.name(), err}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("profile %s: %w", r.name(), err)
+		return nil, nil, nil, fmt.Errorf("profile %s: %w", r.name(), err)
 	}
-	if err := prove(r.name(), policy, program); err != nil {
-		return nil, err
-	}
-	f, err := r.describe(policy, profile, program)
-	if err != nil {
-		return nil, err
-	}
-	f.Compiler, f.Verified = compilerName, true
-	return f, nil
+	return policy, profile, program, nil
 }
 
 // describe returns a Filter with everything but who made its program, and

@@ -82,6 +82,8 @@ func (s *Store) Close() {
 type Result struct {
 	Filter *Filter
 	Hit    bool // it came from the store
+	// Took is what making it took, nothing where it came from the store.
+	Took Took
 	// Fault says why the store could not be read or written. It is no fault of
 	// the Filter.
 	Fault error
@@ -94,27 +96,27 @@ type Result struct {
 // like an empty one that cannot be written to.
 func (s *Store) Filter(r Request) (Result, error) {
 	if s == nil || r.Compile.Weights != nil { // weights of one's own are not part of a key
-		f, err := Build(r)
-		return Result{Filter: f}, err
+		f, took, err := build(r)
+		return Result{Filter: f, Took: took}, err
 	}
-	build, err := buildID()
+	id, err := buildID()
 	if err != nil {
-		f, buildErr := Build(r)
-		return Result{Filter: f, Fault: err}, buildErr
+		f, took, buildErr := build(r)
+		return Result{Filter: f, Took: took, Fault: err}, buildErr
 	}
-	key := r.key(build)
+	key := r.key(id)
 	f, fault := s.load(key)
 	if f != nil {
 		return Result{Filter: f, Hit: true}, nil
 	}
-	f, err = Build(r)
+	f, took, err := build(r)
 	if err != nil {
-		return Result{Fault: fault}, err
+		return Result{Fault: fault, Took: took}, err
 	}
 	if f.Verified {
 		fault = errors.Join(fault, s.save(key, f))
 	}
-	return Result{Filter: f, Fault: fault}, nil
+	return Result{Filter: f, Took: took, Fault: fault}, nil
 }
 
 // Find returns the stored Filter whose program has a digest, nil where there is

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/bundle"
+	"seccomp-hook/pkg/counter"
 	"seccomp-hook/pkg/filter"
 	"seccomp-hook/pkg/regular"
 	"seccomp-hook/pkg/spec"
@@ -96,6 +97,12 @@ func (r *Result) filter(o *Options, p profiles, config *bundle.Config) (*filter.
 		Strict:       o.Strict,
 	})
 	store.Close()
+	if !got.Hit {
+		// It is no harm if that is not counted.
+		_ = counter.Add(rootOr(o.Root), map[string]float64{
+			counter.StoreMisses: 1, counter.CompileSeconds: got.Took.Compile.Seconds(), counter.ProofSeconds: got.Took.Proof.Seconds(),
+		})
+	}
 	if err != nil {
 		return nil, err
 	}

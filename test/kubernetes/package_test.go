@@ -154,6 +154,8 @@ func testManual(t *testing.T, unpacked string) {
 func wanted(t *testing.T) []string {
 	t.Helper()
 	want := []string{
+		"-rw-r--r-- /lib/systemd/system/seccomp-hook-metrics.service",
+		"-rw-r--r-- /lib/systemd/system/seccomp-hook-metrics.timer",
 		"-rw-r--r-- /lib/systemd/system/seccomp-hook-warm.service",
 		"drwxr-xr-x /etc/seccomp-hook/profiles/",
 		"-rw-r--r-- /usr/share/containers/oci/hooks.d/seccomp-hook.json",
