@@ -61,7 +61,9 @@ func (o *object) combine(a action, e errno, rule int) bpf.Return {
 	switch {
 	case a.ret != bpf.RetErrno && a.ret != bpf.RetTrace:
 		if given {
-			o.Warnings.add(WarnErrno, rule, errnoPath(rule), "errno %d is ignored: %v takes none", value, a.ret)
+			o.warn(WarnErrno, rule, func() (string, string) {
+				return errnoPath(rule), fmt.Sprintf("errno %d is ignored: %v takes none", value, a.ret)
+			})
 		}
 		return a.ret
 	case !given:

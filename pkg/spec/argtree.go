@@ -28,15 +28,24 @@ type argTree struct {
 	// lost are the rules that libseccomp leaves out in whole or in part. Most
 	// are covered by others, but not all (docs/libseccomp.md).
 	lost []int
+
+	tests   int   // there are
+	changes int   // of the tree so far
+	asked   asked // last of uniform
+	work    *work
 }
 
 // argTest is a test of one word, and where its outcomes lead.
 type argTest struct {
 	argWord
 	rank uint8  // of the operator as written
+	size uint8  // of a new chain: its tests, this one included
 	full uint64 // the constant that the word's is a part of
-	yes  argBranch
-	no   argBranch
+	// words has a bit for this test's word and each one that was ever below it
+	// (argWord.bit): what has another bit is not there.
+	words uint64
+	yes   argBranch
+	no    argBranch
 }
 
 // argWord is what makes two tests the same one to libseccomp.
@@ -45,6 +54,14 @@ type argWord struct {
 	op    Op    // EQ, maskedEQ, GT or GE; the others are their negations
 	mask  uint32
 	value uint32
+}
+
+// bit returns one of 64 bits, which few other words have.
+func (w *argWord) bit() uint64 {
+	const prime = 0x9e3779b97f4a7c15 // 2^64 / golden ratio
+	h := (uint64(w.value)<<32 | uint64(w.mask)) * prime
+	h = (h>>32 ^ uint64(w.place)<<8 ^ uint64(w.op)) * prime
+	return 1 << (h >> 58)
 }
 
 // argBranch leads to the action of a rule, or to a level of tests, or nowhere.
@@ -111,6 +128,14 @@ func (t *argTree) chain(i int, conditions []Condition) argBranch {
 			argWord: argWord{place, op, mask, uint32(c.Value>>shift) & mask},
 			rank:    rank, full: c.Value, yes: yes, no: no,
 		}
+		test.words, test.size = test.bit(), 1
+		for _, b := range test.sides() {
+			for _, below := range b.level {
+				test.words |= below.words
+				test.size += below.size // at most 189 of a rule: 3 * (2^6 - 1)
+			}
+		}
+		t.work.spend(workOfTest)
 		return argBranch{rule: none, level: []*argTest{test}}
 	}
 	// settled is where the argument's last test leads.
@@ -150,14 +175,19 @@ func positive(op Op) (test Op, rank uint8, negated bool) {
 }
 
 // insert adds rule i (libseccomp, db_rule_add). It returns the rule that it
-// contradicts, or none.
-func (t *argTree) insert(i int) int {
+// contradicts, or none. The error wraps ErrTooMany.
+func (t *argTree) insert(i int) (int, error) {
 	n := t.chain(i, t.rules[i].Conditions).level[0]
+	contradicts := none
 	if t.prunes && t.covers(n, i) {
 		t.lost = append(t.lost, i)
-		return none
+	} else {
+		contradicts = t.add(&t.top, n, i)
 	}
-	return t.add(&t.top, n, i)
+	if t.tests > maxTests || t.work.left < 0 {
+		return none, errTooManyTogether
+	}
+	return contradicts, nil
 }
 
 func (t *argTree) action(rule int) bpf.Return { return t.rules[rule].Return }
@@ -165,49 +195,67 @@ func (t *argTree) action(rule int) bpf.Return { return t.rules[rule].Return }
 // add puts a test of rule i, with what follows it, on a level (libseccomp,
 // _db_tree_add).
 func (t *argTree) add(level *[]*argTest, n *argTest, i int) int {
-	at, same := place(*level, n)
+	at, same := t.place(*level, n)
 	if same != nil {
 		return t.merge(same, n, i)
 	}
+	t.work.spend((len(*level) - at) / testsMoved)
 	*level = slices.Insert(*level, at, n)
+	t.put(n)
 	return none
+}
+
+// put counts the tests of a new chain that have come into the tree.
+func (t *argTree) put(n *argTest) {
+	t.tests += int(n.size)
+	t.changes++
 }
 
 // place returns the test of the level that n is the same as, or where n goes.
 // libseccomp walks the level up to whichever comes first: the same test, or one
 // that n goes before. The same test may stand elsewhere than n would, for `> c`
 // and `<= c` are one test, of different rank.
-func place(level []*argTest, n *argTest) (int, *argTest) {
-	end := sort.Search(len(level), func(i int) bool { return n.before(level[i]) })
-	find := func(rank uint8) *argTest {
-		like := argTest{argWord: n.argWord, rank: rank}
-		first := sort.Search(end, func(i int) bool { return !level[i].before(&like) })
-		for _, x := range level[first:end] {
-			if like.before(x) {
-				break
-			}
-			if x.argWord == n.argWord {
-				return x
-			}
-		}
-		return nil
-	}
+func (t *argTree) place(level []*argTest, n *argTest) (int, *argTest) {
+	end := n.end(level)
 	if n.rank == rankAbove {
-		if x := find(rankBelow); x != nil {
-			return 0, x
+		if at := t.find(level, n, rankBelow); at < end {
+			return at, level[at]
 		}
 	}
-	if x := find(n.rank); x != nil {
-		return 0, x
+	if at := t.find(level, n, n.rank); at < end {
+		return at, level[at]
 	}
 	if end < len(level) && level[end].argWord == n.argWord {
-		return 0, level[end]
+		return end, level[end]
 	}
 	return end, nil
 }
 
+// end returns where on a level the tests begin that t comes before.
+func (t *argTest) end(level []*argTest) int {
+	return sort.Search(len(level), func(i int) bool { return t.before(level[i]) })
+}
+
+// find returns where on a level the test of that rank is that is the same as n,
+// or the level's length.
+func (t *argTree) find(level []*argTest, n *argTest, rank uint8) int {
+	like := argTest{argWord: n.argWord, rank: rank}
+	first := sort.Search(len(level), func(i int) bool { return !level[i].before(&like) })
+	for i, x := range level[first:] {
+		if like.before(x) {
+			break
+		}
+		t.work.spend(1)
+		if x.argWord == n.argWord {
+			return first + i
+		}
+	}
+	return len(level)
+}
+
 // merge joins n, a test of rule i, with x, the same test in the tree.
 func (t *argTree) merge(x, n *argTest, i int) int {
+	x.words |= n.words
 	for side, b := range n.sides() {
 		if b.rule == none {
 			continue
@@ -226,6 +274,7 @@ func (t *argTree) merge(x, n *argTest, i int) int {
 			}
 		case old.rule == none:
 			old.level = b.level
+			t.put(b.level[0])
 		default:
 			// A shorter rule has settled this branch. libseccomp stops here,
 			// although the other branch may be new.
@@ -244,6 +293,7 @@ func (t *argTree) settle(x, n *argTest, side, i int) int {
 		if first := t.otherwise(b.level, t.action(i)); first != none {
 			return first
 		}
+		t.drop(b.level)
 		*b = argBranch{rule: i}
 	case t.action(b.rule) == t.action(i):
 	case x.last() || n.last():
@@ -253,6 +303,7 @@ func (t *argTree) settle(x, n *argTest, side, i int) int {
 		// constant has the values above that word; but of two `< c` or two
 		// `!= c` the first has those outside it (until libseccomp 2.6.1).
 		b.rule = i
+		t.changes++
 	}
 	return none
 }
@@ -260,6 +311,7 @@ func (t *argTree) settle(x, n *argTest, side, i int) int {
 // otherwise returns a rule under a level that has another action, or none.
 func (t *argTree) otherwise(level []*argTest, action bpf.Return) int {
 	for _, x := range level {
+		t.work.spend(1)
 		for _, b := range x.sides() {
 			if b.rule != none && t.action(b.rule) != action {
 				return b.rule
@@ -270,4 +322,15 @@ func (t *argTree) otherwise(level []*argTest, action bpf.Return) int {
 		}
 	}
 	return none
+}
+
+// drop counts the tests of a level that goes.
+func (t *argTree) drop(level []*argTest) {
+	t.changes++
+	for _, x := range level {
+		t.tests--
+		for _, b := range x.sides() {
+			t.drop(b.level)
+		}
+	}
 }

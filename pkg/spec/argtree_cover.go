@@ -51,7 +51,10 @@ func (c *comparison) compare(level *[]*argTest, n *argTest, so match) match {
 		return so // the equal tests must follow one another
 	}
 	now, restCompared := so, false
-	for next := 0; next < len(*level); {
+	for next := 0; ; {
+		if next = c.skip(*level, next, n, so, restCompared); next >= len(*level) {
+			break
+		}
 		x := (*level)[next]
 		next++
 		switch {
@@ -77,10 +80,10 @@ func (c *comparison) compare(level *[]*argTest, n *argTest, so match) match {
 			switch {
 			case x.deadEnd():
 				c.remove(level, &next)
-			case now&matches == 0 || c.tree.otherwise(*level, c.action) != none:
-			case now&newEnded != 0 && now&treeAhead != 0:
+			case now&matches == 0:
+			case now&newEnded != 0 && now&treeAhead != 0 && c.tree.uniform(level, c.action):
 				c.remove(level, &next)
-			case now&treeEnded != 0 && now&newAhead != 0:
+			case now&treeEnded != 0 && now&newAhead != 0 && c.tree.uniform(level, c.action):
 				return now
 			}
 		case n.before(x):
@@ -123,6 +126,69 @@ func (c *comparison) compare(level *[]*argTest, n *argTest, so match) match {
 	return so &^ matches
 }
 
+// skip returns the first test of the level, from next on, that compare does
+// something with: on most levels one, or none, of thousands.
+func (c *comparison) skip(level []*argTest, next int, n *argTest, so match, restCompared bool) int {
+	word, begin := n.bit(), next
+	for next < len(level) {
+		x := level[next]
+		before := n.before(x)
+		switch {
+		case x.argWord == n.argWord,
+			before && (so&newAhead != 0 || so&begun == 0 && x.words&word != 0),
+			!before && (so&treeAhead != 0 || so&begun == 0 && !restCompared):
+			c.tree.work.spend(1 + (next-begin)/testsSkipped)
+			return next
+		}
+		next++
+		switch {
+		case next < begin+fewTests:
+		case !before:
+			next = min(c.tree.same(level, n, next), max(next, n.end(level)))
+		case so&begun != 0:
+			next = c.tree.same(level, n, next)
+		}
+	}
+	c.tree.work.spend(1 + (next-begin)/testsSkipped)
+	return next
+}
+
+// same returns where on a level, from next on, a test is that is the same as n,
+// or the level's length.
+func (t *argTree) same(level []*argTest, n *argTest, next int) int {
+	at := len(level)
+	for rank := uint8(rankAbove); rank <= rankEqual; rank++ {
+		if i := t.find(level, n, rank); i >= next {
+			at = min(at, i)
+		}
+	}
+	t.work.spend(1)
+	return at
+}
+
+// uniform reports whether all rules under a level have that action. The same is
+// often asked again and again.
+func (t *argTree) uniform(level *[]*argTest, action bpf.Return) bool {
+	if q := (asked{level: level, action: action, changes: t.changes}); q != t.asked.question() {
+		q.uniform = t.otherwise(*level, action) == none
+		t.asked = q
+	}
+	return t.asked.uniform
+}
+
+// asked is a question to uniform, and its answer.
+type asked struct {
+	level   *[]*argTest
+	action  bpf.Return
+	changes int
+	uniform bool
+}
+
+func (a asked) question() asked {
+	a.uniform = false
+	return a
+}
+
 // differ reports whether x does more than the same test n of the new chain, or
 // both end in different actions.
 func (c *comparison) differ(x, n *argTest, now match) bool {
@@ -145,6 +211,8 @@ func (t *argTest) deadEnd() bool { return t.yes.nowhere() && t.no.nowhere() }
 // remove takes the test before *next out of the level, and moves *next back.
 func (c *comparison) remove(level *[]*argTest, next *int) {
 	*next--
+	c.tree.changes++
+	c.tree.work.spend((len(*level) - *next) / testsMoved)
 	c.lose((*level)[*next])
 	*level = slices.Delete(*level, *next, *next+1)
 	c.removed = true
@@ -152,6 +220,7 @@ func (c *comparison) remove(level *[]*argTest, next *int) {
 
 // lose notes the rules behind a test that goes.
 func (c *comparison) lose(x *argTest) {
+	c.tree.tests--
 	for _, b := range x.sides() {
 		if b.rule != none {
 			c.tree.lost = append(c.tree.lost, b.rule)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"seccomp-hook/pkg/arch"
 )
@@ -21,7 +22,9 @@ var dockerProperties = func() []property[object] {
 				err := readObject(d, &m, archMapProperties, func(string) { o.unknown(d, -1) })
 				for _, name := range append([]string{m.Architecture}, m.SubArchitectures...) {
 					if _, ok := arch.ByOCI(name); !ok && name != "" {
-						o.Warnings.add(WarnArch, -1, d.place(), "architecture %q is unknown and ignored", name)
+						o.warn(WarnArch, -1, func() (string, string) {
+							return d.place(), fmt.Sprintf("architecture %q is unknown and ignored", name)
+						})
 					}
 				}
 				o.ArchMap = append(o.ArchMap, m)
@@ -79,16 +82,22 @@ func (r *rule) readFilter(d *decoder, into **Filter) error {
 	*into = f
 	err := readObject(d, f, filterProperties, func(string) { r.object.unknown(d, r.index) })
 	if f.patch != "" {
-		r.object.Warnings.add(WarnKernel, r.index, d.place()+".minKernel", "minKernel %q counts as %q: kernels are told apart by two numbers", f.patch, f.MinKernel)
+		r.object.warn(WarnKernel, r.index, func() (string, string) {
+			return d.place() + ".minKernel", fmt.Sprintf("minKernel %q counts as %q: kernels are told apart by two numbers", f.patch, f.MinKernel)
+		})
 	}
 	for i, name := range f.Caps {
 		if !slices.Contains(capabilities[:], name) {
-			r.object.Warnings.add(WarnCapability, r.index, fmt.Sprintf("%s.caps[%d]", d.place(), i), "capability %q is unknown: no container has it", name)
+			r.object.warn(WarnCapability, r.index, func() (string, string) {
+				return fmt.Sprintf("%s.caps[%d]", d.place(), i), fmt.Sprintf("capability %q is unknown: no container has it", name)
+			})
 		}
 	}
 	for i, name := range f.Arches {
 		if !dockerKnows(name) {
-			r.object.Warnings.add(WarnArch, r.index, fmt.Sprintf("%s.arches[%d]", d.place(), i), "architecture %q is unknown: no machine is called so in includes and excludes", name)
+			r.object.warn(WarnArch, r.index, func() (string, string) {
+				return fmt.Sprintf("%s.arches[%d]", d.place(), i), fmt.Sprintf("architecture %q is unknown: no machine is called so in includes and excludes", name)
+			})
 		}
 	}
 	return err
@@ -96,9 +105,15 @@ func (r *rule) readFilter(d *decoder, into **Filter) error {
 
 // dockerKnows reports whether moby calls an architecture so (goToNative), one
 // that is never native included: Docker's own profile names x32.
-func dockerKnows(name string) bool {
-	return len(byDockerName(name)) > 0
-}
+func dockerKnows(name string) bool { return dockerNames()[name] }
+
+var dockerNames = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{}
+	for _, a := range arch.All() {
+		names[dockerName(a)] = true
+	}
+	return names
+})
 
 var filterProperties = []property[Filter]{
 	{"caps", func(d *decoder, f *Filter) (err error) {

@@ -82,11 +82,11 @@ var resourceProperties = []property[file]{
 		return err
 	}},
 	{"metadata", func(d *decoder, f *file) error {
-		f.others = append(f.others, d.where())
+		f.other(d)
 		return d.skip()
 	}},
 	{"status", func(d *decoder, f *file) error {
-		f.others = append(f.others, d.where())
+		f.other(d)
 		return d.skip()
 	}},
 	{"spec", func(d *decoder, f *file) error {

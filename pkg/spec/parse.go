@@ -26,7 +26,7 @@ func Parse(data []byte, name string) (*Profile, error) {
 	}
 	f := &file{object: object{Profile: Profile{Name: name, Flags: Flags{Unset: true}}}}
 	start := d.pos
-	if err := readObject(d, f, fileProperties, func(string) { f.others = append(f.others, d.where()) }); err != nil {
+	if err := readObject(d, f, fileProperties, func(string) { f.other(d) }); err != nil {
 		return nil, err
 	}
 	if err := d.end(); err != nil {
@@ -44,9 +44,10 @@ func Parse(data []byte, name string) (*Profile, error) {
 		f.Absent = !f.present
 		f.Disabled = f.Absent
 	case f.bare:
-		for _, property := range f.others {
-			f.Warnings.add(WarnProperty, -1, property, "property %s is unknown and ignored", property)
+		for _, property := range f.others.first {
+			f.warn(WarnProperty, -1, func() (string, string) { return property, unknownProperty(property) })
 		}
+		f.warned[WarnProperty] += f.others.count - len(f.others.first)
 	default:
 		return nil, d.fail(start, "neither an OCI config.json nor a seccomp profile")
 	}
@@ -56,6 +57,7 @@ func Parse(data []byte, name string) (*Profile, error) {
 		}
 	}
 	f.Disabled = f.Disabled || f.operator.disabled
+	f.sumUp()
 	return &f.Profile, nil
 }
 
@@ -63,11 +65,22 @@ func Parse(data []byte, name string) (*Profile, error) {
 // form it has.
 type file struct {
 	object
-	config   bool     // it has a property of config.json
-	bare     bool     // it has a property of a seccomp object
-	present  bool     // there is a seccomp object
-	others   []string // properties of the file that are neither
+	config  bool // it has a property of config.json
+	bare    bool // it has a property of a seccomp object
+	present bool // there is a seccomp object
+	// others are properties of the file that are neither.
+	others struct {
+		first []string
+		count int
+	}
 	operator operator
+}
+
+// other notes that the property that is being read is neither.
+func (f *file) other(d *decoder) {
+	if f.others.count++; f.others.count <= mostWarnings {
+		f.others.first = append(f.others.first, d.where())
+	}
 }
 
 // fileProperties are what a file can have at its top: what matters of a
@@ -123,6 +136,7 @@ type object struct {
 	Profile
 	action action
 	errno  errno
+	warned [kindsOfWarnings]int // of each kind
 }
 
 // runtimeProperties are those that the OCI runtime-spec gives linux.seccomp.
@@ -200,8 +214,10 @@ func (o *object) finish(d *decoder, pos int) error {
 
 // unknown warns of the property that is being read.
 func (o *object) unknown(d *decoder, rule int) {
-	o.Warnings.add(WarnProperty, rule, d.place(), "property %s is unknown and ignored", d.where())
+	o.warn(WarnProperty, rule, func() (string, string) { return d.place(), unknownProperty(d.where()) })
 }
+
+func unknownProperty(where string) string { return "property " + where + " is unknown and ignored" }
 
 // rule is a rule while it is read.
 type rule struct {

@@ -30,7 +30,8 @@ func (e *ConflictError) Error() string {
 // profile's order, into a list whose first match decides as libseccomp's
 // filter does; bits is the architecture's, 32 or 64. MASKED_EQ comes in as
 // maskedEQ and goes out as EQ. The conditions of a rule are in the order of the
-// arguments, one for each. The error, if there is one, is a *ConflictError.
+// arguments, one for each. The error, if there is one, is a *ConflictError, or
+// wraps ErrTooMany.
 //
 // Where all rules have one action their order says nothing, and they come back
 // as they are. Else they go through libseccomp's own tree (argTree): which of
@@ -38,6 +39,11 @@ func (e *ConflictError) Error() string {
 // libseccomp loses a rule, or applies one to calls that it does not speak of,
 // this follows the profile (docs/libseccomp.md).
 func orderRules(rules []Rule, bits int) ([]Rule, error) {
+	return orderWithin(newWork(), rules, bits)
+}
+
+// orderWithin is orderRules for one of several calls, which share the work.
+func orderWithin(w *work, rules []Rule, bits int) ([]Rule, error) {
 	if !differ(rules) {
 		// An unconditional rule makes the others of its action idle.
 		if i := slices.IndexFunc(rules, unconditional); i >= 0 {
@@ -45,13 +51,16 @@ func orderRules(rules []Rule, bits int) ([]Rule, error) {
 		}
 		return plainRules(rules), nil
 	}
-	t := argTree{rules: rules, bits: bits, prunes: !sameArguments(rules)}
+	t := argTree{rules: rules, bits: bits, prunes: !sameArguments(rules), work: w}
 	for i := range rules {
 		if unconditional(rules[i]) {
 			// The first one wins over all, before it and after it.
 			return []Rule{{Return: rules[i].Return, Origin: rules[i].Origin}}, nil
 		}
-		if first := t.insert(i); first != none {
+		switch first, err := t.insert(i); {
+		case err != nil:
+			return nil, err
+		case first != none:
 			return nil, &ConflictError{First: plainRule(rules[first]), Second: plainRule(rules[i])}
 		}
 	}

@@ -35,6 +35,19 @@ func (e *RuleError) Error() string {
 
 func (e *RuleError) Unwrap() error { return e.Err }
 
+// resolver is the work on one policy.
+type resolver struct {
+	profile *Profile
+	target  Target // with nothing left out
+	archs   []*arch.Arch
+	rules   []expanded // those that count for the target
+	uses    uses
+	policy  *Policy
+	work    work             // that is left for putting rules in order
+	known   map[string]order // by what says which rules
+	key     []byte
+}
+
 // Resolve says what p means for a target. The policy's warnings are those of
 // p, and what resolving found besides. A *ConflictError in the error says that
 // two rules contradict each other, ErrDisabled that there is no filter.
@@ -46,10 +59,14 @@ func (p *Profile) Resolve(t Target) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.resolve()
+}
+
+func (r *resolver) resolve() (*Policy, error) {
 	if err := r.collect(); err != nil {
 		return nil, err
 	}
-	if err := p.checkListener(r.policy.Listener); err != nil {
+	if err := r.profile.checkListener(r.policy.Listener); err != nil {
 		return nil, err
 	}
 	for i, a := range r.archs {
@@ -65,16 +82,6 @@ func (p *Profile) Resolve(t Target) (*Policy, error) {
 	slices.SortFunc(r.policy.Tokens[1:], func(a, b Token) int { return cmp.Compare(a.Audit, b.Audit) })
 	slices.SortStableFunc(r.policy.Warnings, func(a, b Warning) int { return cmp.Compare(a.Rule, b.Rule) })
 	return r.policy, nil
-}
-
-// resolver is the work on one policy.
-type resolver struct {
-	profile *Profile
-	target  Target // with nothing left out
-	archs   []*arch.Arch
-	rules   []expanded // those that count for the target
-	uses    uses
-	policy  *Policy
 }
 
 // resolver settles what t leaves open.
@@ -102,7 +109,8 @@ func (p *Profile) resolver(t Target) (*resolver, error) {
 		return nil, err
 	}
 	policy := &Policy{Endian: t.Native.Endian, Other: badArch, Warnings: slices.Clone(p.Warnings)}
-	return &resolver{profile: p, target: t, archs: archs, policy: policy}, nil
+	return &resolver{profile: p, target: t, archs: archs, policy: policy,
+		work: *newWork(), known: map[string]order{}}, nil
 }
 
 // badArch is what calls of an architecture get that the profile does not list:

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -86,35 +87,65 @@ func (a *Arg) condition(bits int) (Condition, bool) {
 // decides as in libseccomp's filter.
 func (r *resolver) rulesOf(a *arch.Arch, c arch.Call) ([]Rule, error) {
 	named := r.uses.of(c)
-	var list []Rule
+	multiplexer := a.Multiplexed && r.uses.multiplexer[c]
 	switch {
-	case a.Multiplexed && r.uses.multiplexer[c]:
-		list = r.multiplexed(a, c)
-	case len(named) == 1 && r.rules[named[0]].always != nil:
-		return r.rules[named[0]].always, nil
-	default:
-		for _, i := range named {
-			list = r.rules[i].appendTo(list, a.Bits, nil)
-		}
-	}
-	if len(list) == 0 {
+	case multiplexer:
+	case len(named) == 0:
 		return nil, nil
+	case r.rules[named[0]].always != nil:
+		return r.rules[named[0]].always, nil // nothing is before it
 	}
-	ordered, err := orderRules(list, a.Bits)
+	ordered, err := r.ordered(a, c, named, multiplexer)
 	if err != nil {
 		return nil, r.conflict(a, c, err)
 	}
 	return ordered, nil
 }
 
-// conflict says where two rules contradict each other.
-func (r *resolver) conflict(a *arch.Arch, c arch.Call, err error) error {
-	wrapped := &RuleError{Profile: r.profile.Name, Call: c.Name(), Err: fmt.Errorf("on %v: %w", a, err)}
-	var conflict *ConflictError
-	if errors.As(err, &conflict) {
-		wrapped.Rule = conflict.Second.Origin
+// ordered is rulesOf for what takes a look. Many calls have the same rules, on
+// many architectures: they are put in order once.
+func (r *resolver) ordered(a *arch.Arch, c arch.Call, named []int32, multiplexer bool) ([]Rule, error) {
+	key := append(r.key[:0], byte(a.Bits))
+	if multiplexer {
+		key = binary.LittleEndian.AppendUint16(key, uint16(c))
+	} else {
+		for _, i := range named {
+			key = binary.LittleEndian.AppendUint32(key, uint32(i))
+		}
 	}
-	return wrapped
+	r.key = key
+	if known, ok := r.known[string(key)]; ok {
+		return known.rules, known.err
+	}
+	var list []Rule
+	if multiplexer {
+		list = r.multiplexed(a, c)
+	} else {
+		for _, i := range named {
+			list = r.rules[i].appendTo(list, a.Bits, nil)
+		}
+	}
+	var o order
+	if len(list) > 0 {
+		o.rules, o.err = orderWithin(&r.work, list, a.Bits)
+	}
+	r.known[string(key)] = o
+	return o.rules, o.err
+}
+
+// order is what orderWithin has returned.
+type order struct {
+	rules []Rule
+	err   error
+}
+
+// conflict says where two rules contradict each other, or are too many.
+func (r *resolver) conflict(a *arch.Arch, c arch.Call, err error) error {
+	var conflict *ConflictError
+	if !errors.As(err, &conflict) {
+		return fmt.Errorf("spec: profile %s: call %q on %v: %w", r.profile.Name, c.Name(), a, err)
+	}
+	return &RuleError{r.profile.Name, conflict.Second.Origin, c.Name(), fmt.Errorf("on %v: %w", a, err)}
 }
 
 // checkAbsent looks for conflicts between rules of calls that a does not have.

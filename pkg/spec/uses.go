@@ -1,7 +1,9 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
+	"sync"
 
 	"seccomp-hook/pkg/arch"
 	"seccomp-hook/pkg/bpf"
@@ -10,7 +12,8 @@ import (
 // uses says which rules speak of which calls.
 type uses struct {
 	// list has every call that a rule with an effect names, in order, once for
-	// each rule.
+	// each rule; but not what comes after an unconditional rule for the call,
+	// unless that is multiplexed.
 	list []use
 	// byCall are the rules of each call, in order: those of call c are
 	// byCall[start[c]:start[c+1]].
@@ -20,8 +23,8 @@ type uses struct {
 	named [arch.CallCount]bool
 	// companions says by which call a multiplexed one is made, and multiplexer
 	// which calls those are.
-	companions  [arch.CallCount]companion
-	multiplexer [arch.CallCount]bool
+	companions  *[arch.CallCount]companion
+	multiplexer *[arch.CallCount]bool
 }
 
 // use is one rule speaking of one call.
@@ -42,8 +45,11 @@ type companion struct {
 // but some kilobytes of profile can ask for millions.
 const maxRules = 1 << 19
 
-// ErrTooMany says that a profile has too many rules.
-var ErrTooMany = fmt.Errorf("more than %d rules, counted by call", maxRules)
+// ErrTooMany says that a profile has too many rules: more than a program of the
+// kernel's can hold, by far, or than can be put in order in a second.
+var ErrTooMany = errors.New("too many rules")
+
+var errTooManyByCall = fmt.Errorf("%w: more than %d, counted by call", ErrTooMany, maxRules)
 
 // collect finds the rules that count for the target, and the calls that they
 // speak of.
@@ -52,7 +58,9 @@ func (r *resolver) collect() error {
 	if err := checkErrno(p.Default); err != nil {
 		return fmt.Errorf("spec: profile %s: defaultAction: %w", p.Name, err)
 	}
-	var last [arch.CallCount]int // the rule that named a call last, from 1
+	u.companions, u.multiplexer = multiplexing()
+	var last [arch.CallCount]int     // the rule that named a call last, from 1
+	var settled [arch.CallCount]bool // no later rule makes a difference
 	rules := 0
 	var unknown unknownNames
 	for i := range p.Syscalls {
@@ -72,9 +80,7 @@ func (r *resolver) collect() error {
 		// not take it (runc, matchCall).
 		effect := s.Return != p.Default
 		var e expanded
-		if effect {
-			e = newExpanded(s, i)
-		}
+		known := false
 		for k, name := range s.Names {
 			if s.Return == bpf.RetUserNotif && name == "write" {
 				return &RuleError{p.Name, i, name, errNotifyWrite}
@@ -91,16 +97,20 @@ func (r *resolver) collect() error {
 			if err := checkErrno(s.Return); err != nil {
 				return &RuleError{p.Name, i, name, err}
 			}
-			if last[c] == i+1 {
-				continue // the rule names it twice
+			if !known {
+				e, known = newExpanded(s, i), true
+			}
+			if last[c] == i+1 || settled[c] {
+				continue // the rule names it twice, or in vain
 			}
 			last[c] = i + 1
+			settled[c] = e.always != nil && u.companions[c].which == 0
 			if rules += max(1, len(e.wide)); rules > maxRules {
-				return fmt.Errorf("spec: profile %s: %w", p.Name, ErrTooMany)
+				return fmt.Errorf("spec: profile %s: %w", p.Name, errTooManyByCall)
 			}
 			u.list = append(u.list, use{c, int32(len(r.rules))})
 		}
-		if effect {
+		if known {
 			r.rules = append(r.rules, e)
 		}
 	}
@@ -111,10 +121,10 @@ func (r *resolver) collect() error {
 
 // unknownNames are names that no architecture has a call for. So many can be in a
 // profile that a warning for each would take longer than everything else; beyond
-// mostUnknown there is one that counts them.
+// mostWarnings there is one that counts them.
 type unknownNames struct {
 	count int
-	first [mostUnknown]unknownName
+	first [mostWarnings]unknownName
 }
 
 type unknownName struct {
@@ -122,17 +132,15 @@ type unknownName struct {
 	rule, at int
 }
 
-const mostUnknown = 64
-
 func (u *unknownNames) add(name string, rule, at int) {
-	if u.count < mostUnknown {
+	if u.count < mostWarnings {
 		u.first[u.count] = unknownName{name, rule, at}
 	}
 	u.count++
 }
 
 func (u *unknownNames) warn(w *Warnings) {
-	if u.count > mostUnknown {
+	if u.count > mostWarnings {
 		w.add(WarnName, -1, "syscalls", "%d names of calls are unknown and ignored, %q the first of them", u.count, u.first[0].name)
 		return
 	}
@@ -160,11 +168,18 @@ func (u *uses) index() {
 		u.byCall[next[use.call]] = use.rule
 		next[use.call]++
 	}
-	for _, c := range arch.Companions() {
-		u.companions[c.Call] = companion{c.Via, uint8(c.Which)}
-		u.multiplexer[c.Via] = true
-	}
 }
+
+// multiplexing returns what uses has of arch.Companions.
+var multiplexing = sync.OnceValues(func() (*[arch.CallCount]companion, *[arch.CallCount]bool) {
+	var companions [arch.CallCount]companion
+	var multiplexer [arch.CallCount]bool
+	for _, c := range arch.Companions() {
+		companions[c.Call] = companion{c.Via, uint8(c.Which)}
+		multiplexer[c.Via] = true
+	}
+	return &companions, &multiplexer
+})
 
 // of returns the rules that name call c.
 func (u *uses) of(c arch.Call) []int32 { return u.byCall[u.start[c]:u.start[c+1]] }

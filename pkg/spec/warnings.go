@@ -3,6 +3,7 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // WarningKind says what a warning is about.
@@ -27,6 +28,8 @@ const (
 	// Moby refuses it.
 	WarnKernel
 )
+
+const kindsOfWarnings = int(WarnKernel) + 1
 
 var warningNames = [...]string{
 	WarnProperty:   "unknown-property",
@@ -73,6 +76,35 @@ func (w Warnings) Strict() error {
 		return nil
 	}
 	return fmt.Errorf("spec: %w: %s", ErrStrict, w[0])
+}
+
+// mostWarnings is how many warnings of one kind there are before they are but
+// counted: some megabytes of profile can give reason for a million.
+const mostWarnings = 64
+
+// warn adds a warning about what is being read.
+func (o *object) warn(kind WarningKind, rule int, tell func() (path, text string)) {
+	if o.warned[kind]++; o.warned[kind] <= mostWarnings {
+		path, text := tell()
+		o.Warnings = append(o.Warnings, Warning{Kind: kind, Rule: rule, Path: path, Text: text})
+	}
+}
+
+// sumUp makes one warning, which counts them, of those of a kind that are many.
+func (o *object) sumUp() {
+	for kind, n := range o.warned {
+		if n <= mostWarnings {
+			continue
+		}
+		seen := false
+		o.Warnings = slices.DeleteFunc(o.Warnings, func(w Warning) bool {
+			again := w.Kind == WarningKind(kind) && seen
+			seen = seen || w.Kind == WarningKind(kind)
+			return again
+		})
+		at := slices.IndexFunc(o.Warnings, func(w Warning) bool { return w.Kind == WarningKind(kind) })
+		o.Warnings[at].Text += fmt.Sprintf(", and %d more of this kind", n-1)
+	}
 }
 
 func (w *Warnings) add(kind WarningKind, rule int, path, format string, args ...any) {
