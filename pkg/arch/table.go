@@ -3,6 +3,7 @@ package arch
 import (
 	"iter"
 	"slices"
+	"sync"
 )
 
 //go:generate go run ./internal/gen -o tables.go
@@ -24,16 +25,56 @@ const absent = ^uint32(0)
 
 // FindCall returns the call of that name, false where no architecture has one.
 func FindCall(name string) (Call, bool) {
-	low, high := 0, CallCount
-	for low < high {
-		mid := int(uint(low+high) / 2)
-		if Call(mid).Name() < name {
-			low = mid + 1
-		} else {
-			high = mid
+	t := byName()
+	if len(name) > t.longest {
+		return 0, false
+	}
+	for at := hash(name); ; at++ {
+		switch c := t.slots[at%nameSlots]; {
+		case c == CallCount:
+			return 0, false
+		case c.Name() == name:
+			return c, true
 		}
 	}
-	return Call(low), low < CallCount && Call(low).Name() == name
+}
+
+// nameSlots is about four times as many as there are names.
+const nameSlots = 2048
+
+// nameTable finds calls by name: each is in the slot of its hash, or behind it in
+// the first that was free. In free ones is CallCount.
+type nameTable struct {
+	slots   [nameSlots]Call
+	longest int // name
+}
+
+// byName is made when it is first needed, which takes about as long as a
+// hundred binary searches.
+var byName = sync.OnceValue(func() *nameTable {
+	t := new(nameTable)
+	for i := range t.slots {
+		t.slots[i] = CallCount
+	}
+	for c := range Call(CallCount) {
+		name := c.Name()
+		at := hash(name)
+		for t.slots[at%nameSlots] != CallCount {
+			at++
+		}
+		t.slots[at%nameSlots] = c
+		t.longest = max(t.longest, len(name))
+	}
+	return t
+})
+
+// hash is FNV-1a.
+func hash(name string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(name) {
+		h = (h ^ uint32(name[i])) * 16777619
+	}
+	return h ^ h>>16
 }
 
 // Name returns the call's name.
