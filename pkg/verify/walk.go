@@ -41,6 +41,9 @@ type walk struct {
 	trying    int
 	forgotten []*region // what was known where they began
 	failed    map[int]int
+	// joined is what is known of all calls that come to a node, until a proof for
+	// them was tried.
+	joined map[int]*region
 }
 
 // walked is a rule, in the words of a call.
@@ -125,6 +128,7 @@ func (w *walk) from(node int, known *[words]*facts) bool {
 			w.mark(r.marks, use{i, k}, w.truth(&w.rules[i].clauses[k], r))
 		}
 	}
+	w.spread(node, r)
 	w.prove(node, r)
 	return !w.stopped
 }
@@ -162,11 +166,40 @@ func (w *walk) prove(node int, r *region) *lemma {
 			return l
 		}
 	}
-	if w.graph.nodes[node].ways > 1 && w.failed[node] < mostFailures {
-		if l := w.forgetting(node, r); l != nil || w.stopped {
+	if q := &w.graph.nodes[node]; q.ways > 1 {
+		if l := w.settle(node, r); l != nil || w.stopped {
 			return l
 		}
+		if w.failed[node] < mostFailures {
+			if l := w.forgetting(node, r); l != nil || w.stopped {
+				return l
+			}
+		}
 	}
+	return w.expand(node, r)
+}
+
+// settle proves a node where ways meet for all calls that come there, and returns
+// nil where that cannot be done, or says nothing of r. That is how each rule of a
+// list is proved once: what is known wherever its test begins is that those before
+// it do not apply.
+func (w *walk) settle(node int, r *region) *lemma {
+	j := w.joined[node]
+	if j == nil || w.graph.nodes[node].test == nil {
+		return nil
+	}
+	delete(w.joined, node)
+	w.forgotten = append(w.forgotten, r)
+	l := w.try(node, j, w.expand)
+	w.forgotten = w.forgotten[:len(w.forgotten)-1]
+	if l != nil && r.meets(l) {
+		return l
+	}
+	return nil
+}
+
+// expand is prove for what is proved by what the node leads to.
+func (w *walk) expand(node int, r *region) *lemma {
 	if !w.step() {
 		return nil
 	}
@@ -213,9 +246,9 @@ func (w *walk) forgetting(node int, r *region) *lemma {
 		return nil
 	}
 	w.forgotten = append(w.forgotten, r)
-	l := w.try(node, &region{bare.words, w.needed(node, r.marks)})
+	l := w.try(node, &region{bare.words, w.needed(node, r.marks)}, w.prove)
 	if l == nil && !w.stopped {
-		l = w.try(node, bare)
+		l = w.try(node, bare, w.prove)
 	}
 	w.forgotten = w.forgotten[:len(w.forgotten)-1]
 	if l == nil {
@@ -231,12 +264,12 @@ func (w *walk) forgetting(node int, r *region) *lemma {
 }
 
 // try is prove where it may as well fail.
-func (w *walk) try(node int, r *region) *lemma {
+func (w *walk) try(node int, r *region, prove func(int, *region) *lemma) *lemma {
 	// What is tried on the way has its own steps.
 	left := w.left
 	w.left = mostTrying
 	w.trying++
-	l := w.prove(node, r)
+	l := prove(node, r)
 	w.trying--
 	w.left = left
 	w.stopped = w.found || *w.steps <= 0
@@ -470,8 +503,21 @@ func (w *walk) conclude(ret bpf.Return, r *region) *lemma {
 		return nil
 	}
 	l := w.whole()
-	open := -1 // the first rule that may apply and would return ret
 	w.look(len(w.rules) / 8)
+	for i := range w.rules {
+		// A rule that others have made unnecessary is known not to apply before the
+		// graph asks for it.
+		rule := &w.rules[i]
+		if rule.ret != ret || !r.marks.has(i) {
+			continue
+		}
+		if first, _ := w.decides(rule, r); first < 0 {
+			l.marks.add(i)
+			w.applies(l, rule, r)
+			return l
+		}
+	}
+	open := -1 // the first rule that may apply and would return ret
 	for i := range w.rules {
 		rule := &w.rules[i]
 		if r.marks.has(i) {
