@@ -19,12 +19,16 @@ import (
 // is the best example: whichever condition of a rule has failed, all that the
 // rest of the list needs to know is that the rule does not apply.
 type walk struct {
-	graph  *graph
-	rules  []walked
-	byWord [words][]use
-	ret    bpf.Return // where no rule applies
-	lemmas map[int][]*lemma
-	marked []use // what the marks behind those of the rules are about
+	graph *graph
+	rules []walked
+	// clauses are those of the rules, each once, and of which rules; byWord are those
+	// that ask for a word.
+	clauses []clause
+	within  [][]int
+	byWord  [words][]int
+	truths  []truth    // of clauses, for generalise
+	ret     bpf.Return // where no rule applies
+	lemmas  map[int][]*lemma
 
 	steps   *int                 // what is left of them
 	looks   int                  // since the last step that they came to
@@ -46,15 +50,11 @@ type walk struct {
 	joined map[int]*region
 }
 
-// walked is a rule, in the words of a call.
+// walked is a rule.
 type walked struct {
-	clauses []clause
+	clauses []int
 	ret     bpf.Return
-	first   int // mark of the first clause; the others follow
 }
-
-// use is a clause that asks for a word.
-type use struct{ rule, clause int }
 
 // region is a set of calls: what is known of their words, and of the rules.
 type region struct {
@@ -63,8 +63,9 @@ type region struct {
 }
 
 // marks is a set of things that are known of rules. Mark i is that rule i does
-// not apply; behind those are the marks of the clauses, that they hold. Which
-// words made it so makes no difference any more.
+// not apply; behind those are the marks of the clauses, that they hold, and in a
+// region those that they do not. Which words made it so makes no difference any
+// more.
 type marks []uint64
 
 func (m marks) has(i int) bool { return m[i/64]>>(i%64)&1 != 0 }
@@ -102,44 +103,59 @@ type lemma struct {
 func newWalk(g *graph, v *spec.Verdict, steps *int, differs func(r *region) bool) *walk {
 	g.collect()
 	w := &walk{graph: g, ret: v.Default, lemmas: make(map[int][]*lemma), failed: make(map[int]int), steps: steps, differs: differs}
+	number := make(map[clause]int)
 	for i := range v.Rules {
-		rule := walked{ret: v.Rules[i].Return, first: len(v.Rules) + len(w.marked)}
-		for _, c := range v.Rules[i].Conditions {
-			clause := newClause(c)
-			at := use{i, len(rule.clauses)}
-			w.marked = append(w.marked, at)
-			w.byWord[clause.high.word] = append(w.byWord[clause.high.word], at)
-			w.byWord[clause.low.word] = append(w.byWord[clause.low.word], at)
-			rule.clauses = append(rule.clauses, clause)
+		rule := walked{ret: v.Rules[i].Return}
+		for _, condition := range v.Rules[i].Conditions {
+			c := newClause(condition)
+			k, known := number[c]
+			if !known {
+				k = len(w.clauses)
+				number[c] = k
+				w.clauses = append(w.clauses, c)
+				w.within = append(w.within, nil)
+				w.byWord[c.high.word] = append(w.byWord[c.high.word], k)
+				w.byWord[c.low.word] = append(w.byWord[c.low.word], k)
+			}
+			if !slices.Contains(rule.clauses, k) {
+				rule.clauses = append(rule.clauses, k)
+				w.within[k] = append(w.within[k], i)
+			}
 		}
 		w.rules = append(w.rules, rule)
 	}
+	w.truths = make([]truth, len(w.clauses))
 	return w
 }
 
-func (w *walk) noMarks() marks { return make(marks, (len(w.rules)+len(w.marked)+63)/64) }
+// holds and fails are the marks of clause k.
+func (w *walk) holds(k int) int { return len(w.rules) + k }
+func (w *walk) fails(k int) int { return len(w.rules) + len(w.clauses) + k }
+
+func (w *walk) noMarks() marks { return make(marks, w.fails(len(w.clauses))/64+1) }
 
 // from proves the node for all calls with the given facts, and reports whether
 // it could.
 func (w *walk) from(node int, known *[words]*facts) bool {
 	r := &region{words: *known, marks: w.noMarks()}
-	for i := range w.rules {
-		for k := range w.rules[i].clauses {
-			w.mark(r.marks, use{i, k}, w.truth(&w.rules[i].clauses[k], r))
-		}
+	for k := range w.clauses {
+		w.mark(r.marks, k, w.truth(&w.clauses[k], r))
 	}
 	w.spread(node, r)
 	w.prove(node, r)
 	return !w.stopped
 }
 
-// mark adds to m that a clause holds, or that its rule does not apply.
-func (w *walk) mark(m marks, u use, t truth) {
+// mark adds to m that clause k holds, or that it does not, nor its rules apply.
+func (w *walk) mark(m marks, k int, t truth) {
 	switch t {
 	case always:
-		m.add(w.rules[u.rule].first + u.clause)
+		m.add(w.holds(k))
 	case never:
-		m.add(u.rule)
+		m.add(w.fails(k))
+		for _, i := range w.within[k] {
+			m.add(i)
+		}
 	}
 }
 
@@ -248,6 +264,10 @@ func (w *walk) forgetting(node int, r *region) *lemma {
 	w.forgotten = append(w.forgotten, r)
 	l := w.try(node, &region{bare.words, w.needed(node, r.marks)}, w.prove)
 	if l == nil && !w.stopped {
+		bare.marks = slices.Clone(r.marks)
+		for k := range w.clauses {
+			bare.marks.remove(w.fails(k))
+		}
 		l = w.try(node, bare, w.prove)
 	}
 	w.forgotten = w.forgotten[:len(w.forgotten)-1]
@@ -280,18 +300,17 @@ func (w *walk) try(node int, r *region, prove func(int, *region) *lemma) *lemma 
 // on. What it finds again it need not be told.
 func (w *walk) needed(node int, m marks) marks {
 	kept := slices.Clone(m)
-	w.look(len(w.rules) + len(w.marked))
-	for i := range w.rules {
-		rule, again := &w.rules[i], true
-		for k := range rule.clauses {
-			c := &rule.clauses[k]
-			asked := w.graph.asks(node, c.high) && w.graph.asks(node, c.low)
-			again = again && asked
-			if asked {
-				kept.remove(rule.first + k)
-			}
+	w.look(len(w.rules) + len(w.clauses))
+	asked := make([]bool, len(w.clauses))
+	for k := range w.clauses {
+		c := &w.clauses[k]
+		if asked[k] = w.graph.asks(node, c.high) && w.graph.asks(node, c.low); asked[k] {
+			kept.remove(w.holds(k))
 		}
-		if again {
+		kept.remove(w.fails(k))
+	}
+	for i := range w.rules {
+		if !slices.ContainsFunc(w.rules[i].clauses, func(k int) bool { return !asked[k] }) {
 			kept.remove(i)
 		}
 	}
@@ -397,12 +416,11 @@ func (w *walk) with(r *region, l literal) (*region, bool) {
 		recent = 1
 	}
 	w.look(len(w.byWord[l.word]))
-	for _, u := range w.byWord[l.word] {
-		rule := &w.rules[u.rule]
-		if part.marks.has(rule.first + u.clause) {
+	for _, k := range w.byWord[l.word] {
+		if part.marks.has(w.holds(k)) || part.marks.has(w.fails(k)) {
 			continue
 		}
-		c := &rule.clauses[u.clause]
+		c := &w.clauses[k]
 		h, other := c.low, c.high
 		if h.word != l.word {
 			h, other = other, h
@@ -420,7 +438,7 @@ func (w *walk) with(r *region, l literal) (*region, bool) {
 			if &part.marks[0] == &r.marks[0] {
 				part.marks = slices.Clone(r.marks)
 			}
-			w.mark(part.marks, u, t)
+			w.mark(part.marks, k, t)
 		}
 	}
 	return part, true
@@ -459,43 +477,51 @@ func (w *walk) generalise(whole, proved *lemma, r, part *region, l literal) {
 	for _, q := range proved.literals {
 		needs(q)
 	}
-	for i := range proved.marks.all {
-		reason, ok := w.why(i, part, l.word)
-		if !ok && r.marks.has(i) {
-			whole.marks.add(i)
-			continue
-		}
-		for _, q := range reason {
-			needs(q)
-		}
+	w.look(len(w.byWord[l.word]) + len(w.rules)/8)
+	for _, k := range w.byWord[l.word] {
+		w.truths[k] = w.truth(&w.clauses[k], part)
 	}
-}
-
-// why returns literals that hold in r and bring mark i, of which one is about the
-// given word; false where no clause says so, with all that is known of r.
-func (w *walk) why(i int, r *region, word uint8) ([]literal, bool) {
-	if i >= len(w.rules) {
-		u := w.marked[i-len(w.rules)]
-		c := &w.rules[u.rule].clauses[u.clause]
-		if c.about(word) && w.truth(c, r) == always {
-			return c.reason(true, r), true
-		}
-	} else {
-		for k := range w.rules[i].clauses {
-			if c := &w.rules[i].clauses[k]; c.about(word) && w.truth(c, r) == never {
-				return c.reason(false, r), true
+	for i := range proved.marks.all {
+		reason, ok := w.why(i, part)
+		switch {
+		case ok && !slices.ContainsFunc(reason, func(q literal) bool { return alone.truth(q, every) != always || q.word != l.word }):
+		case r.marks.has(i):
+			whole.marks.add(i)
+		case ok:
+			for _, q := range reason {
+				needs(q)
+			}
+		default:
+			// Facts that contradict each other brought the mark.
+			for word, f := range part.words {
+				for _, q := range f.literals(uint8(word)) {
+					needs(q)
+				}
 			}
 		}
 	}
-	// Where mark i is new, facts that contradict each other brought it.
-	var all []literal
-	for word, f := range r.words {
-		all = append(all, f.literals(uint8(word))...)
+	for _, k := range w.byWord[l.word] {
+		w.truths[k] = depends
 	}
-	return all, false
 }
 
-func (c *clause) about(word uint8) bool { return c.high.word == word || c.low.word == word }
+// why returns literals that hold in r and bring mark i by a clause of which truths
+// says that it holds, or does not; false where there is none.
+func (w *walk) why(i int, r *region) ([]literal, bool) {
+	if i >= len(w.rules) {
+		k := i - len(w.rules)
+		if w.truths[k] == always {
+			return w.clauses[k].reason(true, r), true
+		}
+		return nil, false
+	}
+	for _, k := range w.rules[i].clauses {
+		if w.truths[k] == never {
+			return w.clauses[k].reason(false, r), true
+		}
+	}
+	return nil, false
+}
 
 // conclude proves that the rules give the calls of r the return value ret.
 func (w *walk) conclude(ret bpf.Return, r *region) *lemma {
@@ -529,7 +555,7 @@ func (w *walk) conclude(ret bpf.Return, r *region) *lemma {
 		first, idle := w.decides(rule, r)
 		switch {
 		case idle && rule.ret != ret:
-			for _, q := range rule.clauses[first].reason(false, r) {
+			for _, q := range w.clauses[first].reason(false, r) {
 				l.need(q)
 			}
 		case idle:
@@ -563,11 +589,11 @@ func (w *walk) conclude(ret bpf.Return, r *region) *lemma {
 func (w *walk) decides(rule *walked, r *region) (clause int, idle bool) {
 	clause = -1
 	w.look(len(rule.clauses))
-	for k := range rule.clauses {
-		if r.marks.has(rule.first + k) {
+	for _, k := range rule.clauses {
+		if r.marks.has(w.holds(k)) {
 			continue
 		}
-		switch w.truth(&rule.clauses[k], r) {
+		switch w.truth(&w.clauses[k], r) {
 		case never:
 			return k, true
 		case depends:
@@ -588,9 +614,9 @@ func (c *clause) reason(holds bool, r *region) []literal {
 // ask goes on with conclude where it is known of one more literal of rule i
 // whether it holds.
 func (w *walk) ask(i int, ret bpf.Return, r *region) *lemma {
-	for k := range w.rules[i].clauses {
-		c := &w.rules[i].clauses[k]
-		if r.marks.has(w.rules[i].first + k) {
+	for _, k := range w.rules[i].clauses {
+		c := &w.clauses[k]
+		if r.marks.has(w.holds(k)) {
 			continue
 		}
 		if l, ok := c.pending(r.words[c.high.word], r.words[c.low.word]); ok && w.truth(c, r) == depends {
@@ -646,11 +672,13 @@ func (w *walk) recall(r *region) *region {
 // not. There is no such call.
 func (w *walk) contradiction(r *region) *lemma {
 	for i := range r.marks.all {
+		if i >= w.fails(0) {
+			break
+		}
 		l := w.whole()
 		l.marks.add(i)
 		if i >= len(w.rules) {
-			u := w.marked[i-len(w.rules)]
-			if c := &w.rules[u.rule].clauses[u.clause]; w.truth(c, r) == never {
+			if c := &w.clauses[i-len(w.rules)]; w.truth(c, r) == never {
 				l.literals = c.reason(false, r)
 				return l
 			}
@@ -668,12 +696,12 @@ func (w *walk) contradiction(r *region) *lemma {
 
 // applies adds to l why all clauses of a rule hold in r.
 func (w *walk) applies(l *lemma, rule *walked, r *region) {
-	for k := range rule.clauses {
-		if mark := rule.first + k; r.marks.has(mark) {
-			l.marks.add(mark)
+	for _, k := range rule.clauses {
+		if r.marks.has(w.holds(k)) {
+			l.marks.add(w.holds(k))
 			continue
 		}
-		for _, q := range rule.clauses[k].reason(true, r) {
+		for _, q := range w.clauses[k].reason(true, r) {
 			l.need(q)
 		}
 	}
