@@ -24,7 +24,7 @@ func TestHardProfiles(t *testing.T) {
 		t.Run(kind.Name, func(t *testing.T) {
 			var proved, different, undecided int
 			var before *spec.Policy
-			for seed := range uint64(2) {
+			for seed := range uint64(10) {
 				profile := kind.Profile(seed, archs...)
 				object, err := reference.Object(profile, spec.Target{Native: archs[0]})
 				if err != nil {
