@@ -344,38 +344,9 @@ static void read_linux(struct scanner *s, struct config *c)
 	}
 }
 
-static void read_process(struct scanner *s, struct config *c)
-{
-	bool capabilities = false, bounding = false;
-	struct walk w, sets;
-
-	if (*s->at != '{' || !enter(s, &w)) {
-		fail(s);
-		return;
-	}
-	while (next(s, &w)) {
-		if (!once(s, &w, "capabilities", &capabilities)) {
-			value(s);
-			continue;
-		}
-		if (nothing(s))
-			continue;
-		if (*s->at != '{' || !enter(s, &sets)) {
-			fail(s);
-			return;
-		}
-		while (next(s, &sets)) {
-			if (once(s, &sets, "bounding", &bounding))
-				c->bounding = scanned(s);
-			else
-				value(s);
-		}
-	}
-}
-
 bool read_config(const char *text, size_t size, struct config *c)
 {
-	bool has_linux = false, process = false, hooks = false, annotations = false;
+	bool has_linux = false, hooks = false, annotations = false;
 	struct scanner s = {.at = text};
 	struct walk w;
 
@@ -387,8 +358,6 @@ bool read_config(const char *text, size_t size, struct config *c)
 	while (next(&s, &w)) {
 		if (once(&s, &w, "linux", &has_linux))
 			read_linux(&s, c);
-		else if (once(&s, &w, "process", &process))
-			read_process(&s, c);
 		else if (once(&s, &w, "hooks", &hooks))
 			read_hooks(&s, c);
 		else if (once(&s, &w, "annotations", &annotations))

@@ -91,7 +91,7 @@ bool foreign(const struct invocation *invocation, const char *runtime);
 /* kept says whether crun has, for certain, kept the program of a container that it was handed, and gives it to execs. */
 bool kept(const struct invocation *invocation, const char *runtime);
 
-/* trusted says whether a file is a regular one of root's that nobody else can write to. */
+/* trusted says whether a file is a regular one of this user's that nobody else can write to. */
 bool trusted(const struct statx *st);
 
 /* The most instructions that a program can have (BPF_MAXINSNS). */
@@ -119,7 +119,7 @@ bool began(uint64_t pid, uint64_t *start);
 /* find_init finds the init of a container in the runtime's own state. */
 bool find_init(const struct text *root, bool crun, const char *id, uint64_t *init, uint64_t *start);
 
-/* closed says whether a path is a directory of root's that nobody else can write to. */
+/* closed says whether a path is a directory of this user's that nobody else can write to. */
 bool closed(const char *path);
 
 /* What an exec in a container needs; pkg/runtime, ticket.go, writes it. */
@@ -159,7 +159,6 @@ struct config {
 	const char *inside;	 /* behind the bracket of the whole */
 	struct span seccomp;	 /* linux.seccomp; none where that is null */
 	struct span cut;	 /* what is to go with it */
-	struct span bounding;	 /* process.capabilities.bounding */
 	struct span annotations; /* the members; at is NULL where there is no such object */
 	bool annotated;		 /* there is one */
 	bool decided;		 /* an annotation decides on the filter */

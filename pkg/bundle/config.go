@@ -21,7 +21,6 @@ type Config struct {
 
 	annotation map[string]string
 	bounding   []string
-	boundingAt span
 
 	noNewPrivileges bool
 	mountNamespace  bool
@@ -169,7 +168,6 @@ func (c *Config) readCapabilities(process property) error {
 		return err
 	}
 	bounding, err := c.find(capabilities.object, '[', path...)
-	c.boundingAt = bounding.value
 	if err != nil || !bounding.present || bounding.null {
 		return err
 	}
@@ -257,7 +255,3 @@ func (c *Config) NoNewPrivileges() bool { return c.noNewPrivileges }
 // Bounding returns process.capabilities.bounding as written. It is nil where
 // config.json does not have it.
 func (c *Config) Bounding() []string { return c.bounding }
-
-// BoundingText returns process.capabilities.bounding as text, null included, "" where
-// config.json does not have it.
-func (c *Config) BoundingText() string { return string(c.text[c.boundingAt.start:c.boundingAt.end]) }

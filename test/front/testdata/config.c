@@ -43,7 +43,6 @@ int main(void)
 
 			say(flags, sizeof flags);
 			say(c.seccomp.at, c.seccomp.size);
-			say(c.bounding.at, c.bounding.size);
 			say_edited(&c, (struct span){0}, (struct span){0});
 			say_edited(&c, c.cut, (struct span){0});
 			say_edited(&c, c.seccomp, (struct span){"{}", 2});
