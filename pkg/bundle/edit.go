@@ -26,6 +26,8 @@ type Edit struct {
 	RemoveAnnotations []string
 	// Annotations are added, or replace the value of those that are there.
 	Annotations map[string]string
+	// MountSources has other sources for mounts, each under that which it replaces.
+	MountSources map[string]string
 }
 
 // Hook is one hook to add.
@@ -64,6 +66,13 @@ func (c *Config) Apply(e Edit) []byte {
 		p.replace(c.annotations.value, c.withoutAnnotations(e.RemoveAnnotations, e.Annotations))
 	} else {
 		c.annotate(&p, e.Annotations)
+	}
+	if len(e.MountSources) > 0 {
+		for _, s := range c.sources() {
+			if path, other := e.MountSources[s.path]; other {
+				p.replace(s.at, encode(path))
+			}
+		}
 	}
 	return p.apply(c.text)
 }

@@ -74,6 +74,10 @@ func TestApply(t *testing.T) {
 			Edit{RemoveHook: unhook.RemoveHook, Hooks: []Hook{hook(Prestart, "/n"), hook(Poststop, "/s")}},
 			`{"hooks":{"prestart":[{"path":"/a"},{"path":"/n"}],"poststop":[{"path":"/s"}]}}`},
 
+		{"sources", `{"mounts":[{"source":"a"},{"s":"a","source":"b"},1,{"source":2},{"source" : "\u0061","type":"bind"}]}`,
+			Edit{MountSources: map[string]string{"a": "/<c>"}}, `{"mounts":[{"source":"/<c>"},{"s":"a","source":"b"},1,{"source":2},{"source" : "/<c>","type":"bind"}]}`},
+		{"no sources", `{"mounts":null}`, Edit{MountSources: map[string]string{"a": "b"}}, `{"mounts":null}`},
+
 		{"all at once, root last", `{"annotations":null,"linux":{"a":1,"seccomp":{"b":2}}}`,
 			Edit{RemoveSeccomp: true, Hooks: []Hook{{CreateRuntime, specs.Hook{Path: "/h", Args: []string{"h", "createRuntime"}}}}, Annotations: map[string]string{"k": "v"}},
 			`{"annotations":{"k":"v"},"linux":{"a":1},"hooks":{"createRuntime":[{"path":"/h","args":["h","createRuntime"]}]}}`},

@@ -25,11 +25,12 @@ func (w *wrapper) order(dir *os.File, name string) (*order, error) {
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
-	return w.orderOf(text)
+	return w.orderOf(text, dir)
 }
 
-// orderOf is order for the text of a configuration.
-func (w *wrapper) orderOf(text []byte) (*order, error) {
+// orderOf is order for the text of a configuration. It has the bundle where another
+// file is to stand in for it there.
+func (w *wrapper) orderOf(text []byte, dir *os.File) (*order, error) {
 	config, err := bundle.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
@@ -39,7 +40,7 @@ func (w *wrapper) orderOf(text []byte) (*order, error) {
 	if len(claims) > 0 {
 		w.reporter().log("warning", fmt.Sprintf("seccomp-hook: annotations that only seccomp-hook may write are taken out: %q", claims))
 	}
-	o, err := w.filterOrder(config)
+	o, err := w.filterOrder(config, dir)
 	if err != nil || o != nil || !hostRoot() {
 		return o, err
 	}
@@ -58,7 +59,7 @@ func (w *wrapper) orderOf(text []byte) (*order, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.StandIn = config.Apply(bundle.Edit{Hooks: hooks, RemoveAnnotations: claims})
+	o.StandIn = config.Apply(bundle.Edit{Hooks: hooks, RemoveAnnotations: claims, MountSources: w.ownSources(config, dir)})
 	return o, nil
 }
 
@@ -88,7 +89,7 @@ func (w *wrapper) isHook(stage bundle.Stage, path string, args []string) bool {
 }
 
 // filterOrder is the order for a container that gets a filter.
-func (w *wrapper) filterOrder(config *bundle.Config) (*order, error) {
+func (w *wrapper) filterOrder(config *bundle.Config, dir *os.File) (*order, error) {
 	if !config.MountNamespace() {
 		// runc 1.1 calls createRuntime hooks twice there, and once before it has
 		// made the container's init what it is (runc, rootfs_linux.go and
@@ -135,6 +136,7 @@ func (w *wrapper) filterOrder(config *bundle.Config) (*order, error) {
 		Hooks:             hooks,
 		RemoveAnnotations: filter.Claims(config.Annotations()),
 		Annotations:       decision.Annotations,
+		MountSources:      w.ownSources(config, dir),
 	})
 	return o, nil
 }

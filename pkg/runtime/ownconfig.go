@@ -39,7 +39,7 @@ func (w *wrapper) prepareOwn(path string) (*attendant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("runtime: configuration: %w", err)
 	}
-	o, err := w.orderOf(text)
+	o, err := w.orderOf(text, nil)
 	if o == nil {
 		return nil, err
 	}

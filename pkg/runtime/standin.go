@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"seccomp-hook/pkg/bundle"
 	"seccomp-hook/pkg/install/deadline"
 	"seccomp-hook/pkg/regular"
 )
@@ -189,6 +191,34 @@ func (s *standIn) place() error {
 		return fmt.Errorf("link: %w", err)
 	}
 	return renameAt(s.dir, draftName, configName)
+}
+
+// ownSources returns another path for each source of a mount that is the config.json
+// of a locked bundle: that which the bundle's own file has while another stands in.
+// The mount is one of the file, whose name changes back later: the runtimes mount
+// before they call the hooks (runc, rootfs_linux.go, prepareRootfs; crun, linux.c,
+// libcrun_set_mounts), except where a container has no mount namespace of its own.
+func (w *wrapper) ownSources(config *bundle.Config, dir *os.File) map[string]string {
+	var there unix.Stat_t
+	if dir == nil || !config.MountNamespace() || unix.Fstatat(int(dir.Fd()), configName, &there, 0) != nil {
+		return nil
+	}
+	own, err := filepath.Abs(w.bundle())
+	if err != nil {
+		return nil
+	}
+	others := make(map[string]string)
+	for _, source := range config.MountSources() {
+		path := source
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(own, path)
+		}
+		var st unix.Stat_t
+		if unix.Stat(path, &st) == nil && st.Dev == there.Dev && st.Ino == there.Ino {
+			others[source] = filepath.Join(own, originalName)
+		}
+	}
+	return others
 }
 
 // Restore gives the bundle its own config.json back. If somebody has written
