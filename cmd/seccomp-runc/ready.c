@@ -9,8 +9,6 @@
 
 #include <linux/memfd.h>
 
-static const char root[] = "/run/seccomp-hook", store[] = "/run/seccomp-hook/store";
-
 static const char magic[8] = "SHREADY\2";
 
 /* Descriptor of the file that the Go program writes a ready filter to. */
@@ -115,20 +113,37 @@ static bool load(long n, const struct key *key, struct ready *ready)
 	return true;
 }
 
-/* stored looks a ready filter up in the store. */
-static bool stored(const struct key *key, struct ready *ready)
+/* in_store appends the directory that has the store in it, as pkg/runtime's readyRoot: root of the host's, or the user's own. */
+static bool in_store(struct text *path)
 {
-	struct text path = {0};
+	const char *own = variable("XDG_RUNTIME_DIR");
+
+	if (host_root())
+		append(path, "/run");
+	else if (own && *own == '/' && closed(own))
+		append(path, own);
+	else
+		return false;
+	append(path, "/seccomp-hook");
+	return !path->too_long;
+}
+
+/* stored looks a ready filter up in the store in a directory. */
+static bool stored(const struct text *directory, const struct key *key, struct ready *ready)
+{
+	struct text path = *directory;
 	struct statx st;
 	uint64_t h = HASH_BASIS;
 	long fd, n = -1;
 
 	for (const struct span *part = key->parts; part < key->parts + 2; part++)
 		h = hash(h, part->at, part->size);
-	append(&path, store);
+	append(&path, "/store");
+	if (path.too_long || !closed(directory->at) || !closed(path.at))
+		return false;
 	append(&path, "/ready-");
 	append_number(&path, h, 16);
-	if (!closed(root) || !closed(store))
+	if (path.too_long)
 		return false;
 	fd = sys(openat, AT_FDCWD, path.at, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
@@ -179,9 +194,10 @@ static bool made(char **argv, const struct key *key, struct ready *ready)
 bool find_ready(char **argv, const struct config *c, const char *runtime, enum family family, struct ready *ready)
 {
 	static struct key key;
+	struct text directory = {0};
 
-	if (!make_key(&key, c, runtime, family))
+	if (!in_store(&directory) || !make_key(&key, c, runtime, family))
 		return false;
 	at(STEP_READY);
-	return stored(&key, ready) || made(argv, &key, ready);
+	return stored(&directory, &key, ready) || made(argv, &key, ready);
 }

@@ -189,7 +189,8 @@ char **warm(char **argv, const struct invocation *invocation, const char *runtim
 	for (char **arg = invocation->args; *arg != invocation->command; arg++)
 		if (same(*arg, "--debug"))
 			return NULL;
-	if (!invocation->id || family == ANY || !host_root() || !lock_bundle(invocation, &s))
+	/* Only root of the host can suspend a filter. */
+	if (!invocation->id || family == ANY || (family == RUNC && !host_root()) || !lock_bundle(invocation, &s))
 		return NULL;
 	if (read_bundle(s.bundle, &config) && config.seccomp.at && !config.decided && (family == CRUN || (!config.hooked && config.mounts)) &&
 	    find_ready(argv, &config, runtime, family, &ready))

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,9 +72,10 @@ func (w *wrapper) ready() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	root := readyRoot()
 	takes := make(chan bool, 1)
 	go func() { takes <- w.kind == Crun && takesProgram(w.real) }() // beside the compiler
-	decision, err := hook.Decide(config, hook.Options{DefaultProfile: w.config.DefaultProfile, ProfileDirs: w.config.ProfileDirs})
+	decision, err := hook.Decide(config, hook.Options{Root: root, DefaultProfile: w.config.DefaultProfile, ProfileDirs: w.config.ProfileDirs})
 	if err != nil {
 		return nil, err
 	}
@@ -95,15 +97,24 @@ func (w *wrapper) ready() ([]byte, error) {
 		r.denying = denying(config.Seccomp())
 	}
 	if stable {
-		w.keepReady(r.encode(filter.Hit), key)
+		w.keepReady(root, r.encode(filter.Hit), key)
 	}
 	return r.encode(filter.Miss), nil
 }
 
+// readyRoot returns the directory with the store that the front looks into: root of
+// the host's, or the user's own.
+func readyRoot() string {
+	if hostRoot() {
+		return hook.DefaultRoot
+	}
+	return filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), filepath.Base(hook.DefaultRoot))
+}
+
 // keepReady keeps a ready filter for the next start. Without it that one makes it
 // anew.
-func (w *wrapper) keepReady(text []byte, key string) {
-	store, err := filter.Open(filter.Dir)
+func (w *wrapper) keepReady(root string, text []byte, key string) {
+	store, err := filter.Open(hook.StoreDir(root))
 	if err == nil {
 		defer store.Close()
 		err = store.SaveReady(hash(key), text)
