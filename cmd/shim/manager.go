@@ -76,11 +76,12 @@ func convertInput() error {
 	return w.Close()
 }
 
-// Stop deletes a container whose server is gone. Where the front is gone too,
+// Stop deletes a container whose server is gone, or has deleted it already: daemons
+// ask for it either way. Where nothing is published any more, or the front is gone,
 // the runtime deletes it alone.
 func (m *manager) Stop(ctx context.Context, id string) (shim.StopStatus, error) {
-	if front, err := findFront(); err == nil {
-		runc.Monitor = newMonitor(runc.Monitor, front)
+	if front, err := findFront(); err == nil && hook.Published(hook.DefaultRoot, id) {
+		runc.Monitor = newMonitor(runc.Monitor, front, deleting)
 	}
 	// containerd removes the bundle afterwards.
 	address, addressErr := shim.ReadAddress(filepath.Join("..", id, addressFile))

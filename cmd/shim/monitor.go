@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	runc "github.com/containerd/go-runc"
@@ -17,9 +18,13 @@ import (
 // frontName is the OCI runtime that puts the filter step in front of another.
 const frontName = "seccomp-runc"
 
-// fronted are the commands of a runtime that the front has a part in: those that
-// start processes in a container, and the one that ends it.
-var fronted = map[string]bool{"create": true, "run": true, "exec": true, "delete": true}
+// The commands of a runtime that the front has a part in.
+var (
+	// starting are those that start processes in a container.
+	starting = []string{"create", "run", "exec"}
+	// deleting is the one that ends it, where the service is not there to forget it.
+	deleting = []string{"delete"}
+)
 
 // monitor starts the runtime's commands for the runc shim, and puts the front
 // before those that it has a part in. All others go to the runtime itself,
@@ -30,7 +35,8 @@ var fronted = map[string]bool{"create": true, "run": true, "exec": true, "delete
 // have written, and every container of a shim can have a runtime of its own.
 type monitor struct {
 	runc.ProcessMonitor
-	front string // path of the front
+	front   string   // its path
+	fronted []string // commands that it has a part in
 
 	mu sync.Mutex
 	// plain are the containers that got no filter: the front has no part in
@@ -46,8 +52,8 @@ type home struct {
 	root string
 }
 
-func newMonitor(inner runc.ProcessMonitor, front string) *monitor {
-	return &monitor{ProcessMonitor: inner, front: front, plain: map[string]bool{}, homes: map[string]home{}}
+func newMonitor(inner runc.ProcessMonitor, front string, fronted []string) *monitor {
+	return &monitor{ProcessMonitor: inner, front: front, fronted: fronted, plain: map[string]bool{}, homes: map[string]home{}}
 }
 
 // setPlain notes that a container got no filter, or that it is gone.
@@ -95,14 +101,11 @@ func (m *monitor) StartLocked(c *exec.Cmd) (chan runc.Exit, error) {
 // create …".
 func (m *monitor) putFront(c *exec.Cmd) error {
 	invocation, err := runtime.ParseArgs(runtime.KindOf(c.Path), c.Args[1:])
-	if err != nil || !fronted[invocation.Command] || m.isPlain(invocation.ID) {
+	if err != nil || !slices.Contains(m.fronted, invocation.Command) || m.isPlain(invocation.ID) {
 		return err // of a command line that the runtime could not read either
 	}
 	if c.Err != nil {
 		return c.Err // the runtime was not found; as exec.Cmd would have said
-	}
-	if invocation.Command == "delete" && !executable(m.front) {
-		return nil // it has been uninstalled; containers must still go
 	}
 	real, err := filepath.Abs(c.Path)
 	if err != nil {

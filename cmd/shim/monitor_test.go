@@ -39,7 +39,7 @@ func TestMonitor(t *testing.T) {
 	}{
 		{"create --bundle /b --pid-file /b/init.pid id", true},
 		{"exec --process /tmp/p --detach --pid-file /b/e.pid id", true},
-		{"delete --force id", true},
+		{"delete --force id", false},
 		{"start id", false},
 		{"kill --all id 9", false},
 		{"state id", false},
@@ -54,7 +54,7 @@ func TestMonitor(t *testing.T) {
 			for name, start := range starts {
 				var inner recorder
 				c := exec.Command(args[0], args[1:]...)
-				if _, err := start(newMonitor(&inner, front), c); err != nil {
+				if _, err := start(newMonitor(&inner, front, starting), c); err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
 				wantPath, wantArgs := "/bin/true", args
@@ -76,7 +76,7 @@ func TestMonitorRefuses(t *testing.T) {
 		"a flag's value": exec.Command("/bin/true", "create", "id", "--bundle"),
 	} {
 		var inner recorder
-		_, err := newMonitor(&inner, "/front").Start(c)
+		_, err := newMonitor(&inner, "/front", starting).Start(c)
 		if err == nil || inner.started != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -90,7 +90,7 @@ func TestMonitorRefuses(t *testing.T) {
 // one of its name.
 func TestMonitorPlain(t *testing.T) {
 	var inner recorder
-	m := newMonitor(&inner, "/front")
+	m := newMonitor(&inner, "/front", starting)
 	path := func() string {
 		c := exec.Command("/bin/true", "exec", "--process", "/p", "id")
 		if _, err := m.Start(c); err != nil {
@@ -106,14 +106,20 @@ func TestMonitorPlain(t *testing.T) {
 	}
 }
 
-// Where the front has been uninstalled, containers can be deleted, and nothing
-// else.
-func TestMonitorUninstalled(t *testing.T) {
-	for command, want := range map[string]string{"delete": "/bin/true", "exec": "/nonexistent/front", "create": "/nonexistent/front"} {
-		var inner recorder
-		c := exec.Command("/bin/true", command, "id")
-		if _, err := newMonitor(&inner, "/nonexistent/front").Start(c); err != nil || c.Path != want {
-			t.Errorf("%s: %s, %v", command, c.Path, err)
+// Where the front has been uninstalled, nothing starts without it; containers can be
+// deleted. The service is not there any more to forget those that it had.
+func TestMonitorDeletes(t *testing.T) {
+	for command, want := range map[string][2]string{
+		"delete": {"/bin/true", "/nonexistent/front"},
+		"exec":   {"/nonexistent/front", "/bin/true"},
+		"create": {"/nonexistent/front", "/bin/true"},
+	} {
+		for i, commands := range [][]string{starting, deleting} {
+			var inner recorder
+			c := exec.Command("/bin/true", command, "id")
+			if _, err := newMonitor(&inner, "/nonexistent/front", commands).Start(c); err != nil || c.Path != want[i] {
+				t.Errorf("%s, %v: %s, %v", command, commands, c.Path, err)
+			}
 		}
 	}
 }

@@ -64,7 +64,7 @@ func newService(ctx context.Context, publisher shim.Publisher, stop shutdown.Ser
 		return nil, err
 	}
 	// NewTaskService has set the one that knows the shim's children.
-	m := newMonitor(runc.Monitor, front)
+	m := newMonitor(runc.Monitor, front, starting)
 	runc.Monitor = m
 	return &service{inner, m}, nil
 }
@@ -119,11 +119,15 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 	return response, nil
 }
 
-// Delete deletes a container or an exec'd process.
+// Delete deletes a container or an exec'd process. The front forgets what it has
+// published where it deletes a container; to do that here saves starting it.
 func (s *service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
 	response, err := s.TTRPCTaskService.Delete(ctx, r)
 	if err == nil && r.ExecID == "" {
 		s.monitor.setPlain(r.ID, false)
+		if err := hook.ForgetEnded(hook.DefaultRoot, r.ID); err != nil {
+			log.G(ctx).WithField("container", r.ID).WithError(err).Warn("seccomp: the published state stays")
+		}
 	}
 	return response, err
 }
