@@ -84,6 +84,8 @@ var acts = map[string]func(){
 	"spin":     actSpin,
 	"blocked":  actBlocked,
 	"children": actChildren,
+	"spawner":  actSpawner,
+	"racers":   actRacers,
 	"program":  actProgram,
 	"vdso":     actVDSO,
 	"armed":    actArmed,

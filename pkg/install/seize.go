@@ -25,14 +25,15 @@ const suspended = follow | unix.PTRACE_O_SUSPEND_SECCOMP
 // tracer ends.
 const guarded = follow | unix.PTRACE_O_EXITKILL
 
-// seizeAll attaches to every thread of the process and returns how many there
-// are. None is stopped. With only the first thread seized, an exec by another
-// one would go unseen.
+// seizeAll attaches to every thread of a process and returns how many there
+// are. With only the first thread seized, an exec by another one would go unseen.
 //
-// The new threads of a seized one are seized by the kernel. So if a listing of
-// all threads has none that had to be seized here, there is none: whoever
-// created it was seized before the listing began.
-func (p *process) seizeAll(options uintptr) (int, error) {
+// The new threads and children of a seized thread are seized by the kernel, but for
+// one that it is about to make: clone(2) asks whether the caller is traced when it
+// begins, long before there is a child (kernel/fork.c, kernel_clone). So each thread
+// that was seized must have been outside of clone(2) since. If then a listing of all
+// threads has none that had to be seized here, there is none.
+func (t *tracer) seizeAll(p *process, options uintptr) (int, error) {
 	var seized []int
 	for {
 		tids, complete, err := p.threads()
@@ -45,15 +46,45 @@ func (p *process) seizeAll(options uintptr) (int, error) {
 			if err != nil {
 				return 0, err
 			}
-			if fresh {
-				settled = false
-				seized = append(seized, tid)
+			if !fresh {
+				continue
+			}
+			settled = false
+			seized = append(seized, tid)
+			if err := t.leaveClone(p, tid); err != nil {
+				return 0, err
 			}
 		}
 		if settled {
 			return len(tids), strangers(seized, tids)
 		}
 	}
+}
+
+// leaveClone waits until a thread that has been seized is for certain not in a
+// clone(2) that had begun before. Whoever sleeps as a signal could wake it is not:
+// what clone(2) waits for on its way, it waits for without that. The thread is
+// stopped for a moment otherwise, which it cannot be before it returns from its call.
+func (t *tracer) leaveClone(p *process, tid int) error {
+	st, err := p.status(tid)
+	if err != nil {
+		return nil //nolint:nilerr // it has ended
+	}
+	if state := st.field("State"); state != "R" && state != "D" {
+		return nil
+	}
+	err = control(unix.PTRACE_INTERRUPT, tid, 0)
+	var stopped stop
+	if err == nil {
+		stopped, err = t.interrupted(tid)
+	}
+	if err == nil {
+		err = stopped.pass()
+	}
+	if err == unix.ESRCH || errors.Is(err, ErrGone) {
+		return nil // it has ended
+	}
+	return err
 }
 
 // strangers returns an error where a seized thread is not one of the process:

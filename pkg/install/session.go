@@ -96,7 +96,7 @@ func (s *session) at(step Step) {
 
 // fail says why nothing was installed.
 func (s *session) fail(err error) *Error {
-	if s.unsafe {
+	if s.unsafe || errors.Is(err, ErrEarlyExec) {
 		s.process.kill()
 	}
 	if seccomp := (*SeccompError)(nil); errors.Is(err, unix.ESRCH) && !errors.As(err, &seccomp) {
@@ -241,7 +241,7 @@ func (s *session) seize() error {
 		s.options |= guarded
 	}
 	var err error
-	s.result.Threads, err = s.process.seizeAll(s.options)
+	s.result.Threads, err = s.seizeAll(s.process, s.options)
 	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
@@ -253,7 +253,7 @@ func (s *session) seize() error {
 		options = guarded
 	}
 	var plain error
-	s.result.Threads, plain = s.process.seizeAll(options)
+	s.result.Threads, plain = s.seizeAll(s.process, options)
 	if plain == nil && !possible {
 		return refusal(err, &s.order.Filter)
 	}

@@ -54,7 +54,7 @@ func (s stop) pass() error {
 
 // tracer waits for the tracees of the calling thread.
 type tracer struct {
-	// pending are stops that came while another thread was waited for. Those
+	// pending are the execs that came while another thread was waited for. Those
 	// threads stay stopped until next returns them.
 	pending []stop
 }
@@ -73,7 +73,8 @@ func (t *tracer) next() (stop, error) {
 // await waits for the next stop or end of one thread. It waits for all of
 // them: when a process is killed, the kernel holds the end of its first thread
 // back until the ends of the others were taken (delay_group_leader), so that a
-// wait for the first alone would last for ever.
+// wait for the first alone would last for ever. The others go on: the thread may be
+// waiting for one, as a parent does for its child (vfork(2)).
 func (t *tracer) await(tid int) (stop, error) {
 	for {
 		s, err := waitActively()
@@ -81,8 +82,14 @@ func (t *tracer) await(tid int) (stop, error) {
 			return s, err
 		}
 		t.pending = slices.DeleteFunc(t.pending, func(p stop) bool { return p.tid == s.tid })
-		if !s.ended() {
+		switch {
+		case s.ended():
+		case s.event() == unix.PTRACE_EVENT_EXEC:
 			t.pending = append(t.pending, s)
+		default:
+			if err := s.pass(); err != nil && err != unix.ESRCH {
+				return s, err
+			}
 		}
 	}
 }
@@ -129,11 +136,14 @@ func (t *tracer) interrupt(tid int) error {
 	return err
 }
 
-// interrupted waits for the stop that PTRACE_INTERRUPT has asked for.
+// interrupted waits for the stop that PTRACE_INTERRUPT has asked for. Any other stop
+// takes the request with it (kernel/signal.c, ptrace_stop), so it is made anew.
 func (t *tracer) interrupted(tid int) (stop, error) {
 	for {
 		s, err := t.await(tid)
 		switch {
+		case err == unix.ECHILD: // replaced by another thread, which nobody traces
+			return s, ErrGone
 		case err != nil:
 			return s, err
 		case s.ended():
@@ -142,6 +152,9 @@ func (t *tracer) interrupted(tid int) (stop, error) {
 			return s, nil
 		case s.event() == unix.PTRACE_EVENT_EXEC:
 			return s, ErrEarlyExec
+		}
+		if err := control(unix.PTRACE_INTERRUPT, tid, 0); err != nil {
+			return s, err
 		}
 		if err := s.pass(); err != nil {
 			return s, err

@@ -1,0 +1,197 @@
+//go:build linux
+
+package install
+
+import (
+	goflag "flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+var rounds = goflag.Int("rounds", 8, "how often each race is run")
+
+// child is a way in which a process of the runtime starts another one.
+type child struct {
+	name string
+	// clone and unshare are flags of clone(2), without which the child shares its
+	// parent's memory, and the parent waits (CLONE_VM, CLONE_VFORK); and of
+	// unshare(2) in the child.
+	clone, unshare uintptr
+}
+
+var childKinds = []child{
+	{name: "vfork"},
+	{name: "clone into a user namespace", clone: unix.CLONE_NEWUSER},
+	{name: "unshare the user namespace", unshare: unix.CLONE_NEWUSER},
+}
+
+// namespaced makes a victim's user namespace one of its own.
+func namespaced(v *victim) {
+	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 65536}}
+	v.cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids,
+		Credential: &syscall.Credential{Uid: 0, Gid: 0},
+	}
+}
+
+// TestSpawning installs while threads of the runtime start other processes, one
+// after the other: each in the runtime's root, where it is never filtered, or in the
+// container's, where it is once the filter was said to be installed. All of them
+// come to their end, and so does init, whose program is filtered.
+func TestSpawning(t *testing.T) {
+	needSuspend(t)
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the program is x86 machine code")
+	}
+	path := executable(t, elf64(firstDenied64), 0o755)
+	for _, kind := range childKinds {
+		for _, user := range []string{"the host's", "its own"} {
+			t.Run(kind.name+"/init in "+user+" user namespace", func(t *testing.T) {
+				for range *rounds {
+					v := prepareVictim(t, "spawner", "TEST_ROOT="+filepath.Dir(path), executeVariable+"=/program",
+						fmt.Sprintf("TEST_FLAGS=%d %d", kind.clone, kind.unshare))
+					if user == "its own" {
+						namespaced(v)
+					}
+					v.start()
+					v.expect("ready")
+					mustInstall(t, v, request(denying(0)))
+					v.proceed()
+					v.expect("outside 0")
+					// One that comes before the filter is attached is let go of, or killed.
+					if v.lines.Scan(); strings.Trim(v.lines.Text(), "insde -09") != "" {
+						t.Fatalf("the victim says %q", v.lines.Text())
+					}
+					v.expect("installed outside 0", "installed inside 99")
+					if said, status := v.ends(); status != verdict {
+						t.Fatalf("status %d %q, want %d", status, said, verdict)
+					}
+				}
+			})
+		}
+	}
+}
+
+// actSpawner starts children from several threads, and says with what they end:
+// those that were started before it was told to go on, and those afterwards.
+func actSpawner() {
+	const threads, afterwards = 3, 4
+	root := os.Getenv("TEST_ROOT")
+	var kind child
+	_, _ = fmt.Sscan(os.Getenv("TEST_FLAGS"), &kind.clone, &kind.unshare)
+	start := func(inside bool) int {
+		attr := &syscall.ProcAttr{Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Cloneflags: kind.clone, Unshareflags: kind.unshare}}
+		path := root + "/program"
+		if inside {
+			attr.Sys.Chroot, path = root, "/program"
+		}
+		pid, err := syscall.ForkExec(path, []string{"child"}, attr)
+		if err != nil {
+			fmt.Println(err)
+			return -1
+		}
+		var ws unix.WaitStatus
+		for {
+			if _, err := unix.Wait4(pid, &ws, 0, nil); err != unix.EINTR {
+				break
+			}
+		}
+		if !ws.Exited() {
+			return -int(ws.Signal())
+		}
+		return ws.ExitStatus()
+	}
+	var mutex sync.Mutex
+	ends := map[string][]int{}
+	var installed atomic.Bool
+	work := func() {
+		for left := afterwards; left > 0; {
+			for _, inside := range []bool{false, true} {
+				late := installed.Load()
+				status := start(inside)
+				name := map[bool]string{true: "installed "}[late] + map[bool]string{false: "outside", true: "inside"}[inside]
+				mutex.Lock()
+				if !slices.Contains(ends[name], status) {
+					ends[name] = append(ends[name], status)
+				}
+				mutex.Unlock()
+				if late && inside {
+					left--
+				}
+			}
+		}
+	}
+	var working sync.WaitGroup
+	for range threads - 1 {
+		working.Go(work)
+	}
+	working.Go(func() {
+		waitForGo()
+		installed.Store(true)
+	})
+	work() // on the first thread
+	working.Wait()
+	for _, name := range []string{"outside", "inside", "installed outside", "installed inside"} {
+		slices.Sort(ends[name])
+		fmt.Println(name, strings.Trim(fmt.Sprint(ends[name]), "[]"))
+	}
+	if err := unix.Chroot(root); err != nil {
+		fmt.Println(err)
+	}
+	execProgram()
+}
+
+// TestRacingExecs has several threads execute a program at once, at each step of the
+// installation from when they are seized on: whichever comes first, the program is
+// filtered, or killed, and then nothing is said to be installed.
+func TestRacingExecs(t *testing.T) {
+	needSuspend(t)
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the program is x86 machine code")
+	}
+	path := executable(t, elf64(firstDenied64), 0o755)
+	outcomes := map[string]int{}
+	for range *rounds {
+		for step := StepConfirm; step <= StepReport; step++ {
+			v := newVictim(t, "racers", executeVariable+"="+path)
+			_, err := install(t, v, request(denying(0)), fmt.Sprintf("%s=%d 0 %d", faultVariable, step, -v.pid()))
+			_, _ = v.in.Write([]byte("\n")) // not every installation has every step
+			said, status := v.ends()
+			if err == nil && status != verdict || err != nil && status != -int(unix.SIGKILL) {
+				t.Errorf("step %s: %v, status %d, %q", step, err, status, said)
+			}
+			outcomes[fmt.Sprint("installed ", err == nil, ", status ", status)]++
+		}
+	}
+	t.Log(outcomes)
+}
+
+// actRacers executes the program from several threads at once.
+func actRacers() {
+	const threads = 4
+	proceed := make(chan struct{})
+	var ready sync.WaitGroup
+	ready.Add(threads)
+	for range threads {
+		go func() {
+			runtime.LockOSThread()
+			ready.Done()
+			<-proceed
+			execProgram()
+		}()
+	}
+	ready.Wait()
+	waitForGo()
+	close(proceed)
+	select {}
+}
