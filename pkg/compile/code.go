@@ -27,23 +27,22 @@ type step struct {
 // once, across calls and architectures.
 type code struct {
 	steps []step
-	index map[step]ref
+	index stepIndex
 }
 
 func newCode() *code {
-	return &code{index: make(map[step]ref)}
+	c := new(code)
+	c.reset()
+	return c
+}
+
+func (c *code) reset() {
+	c.steps = c.steps[:0]
+	c.index.reset()
 }
 
 // add returns the step s, which is new only if there is no equal one.
-func (c *code) add(s step) ref {
-	if r, ok := c.index[s]; ok {
-		return r
-	}
-	r := ref(len(c.steps))
-	c.steps = append(c.steps, s)
-	c.index[s] = r
-	return r
-}
+func (c *code) add(s step) ref { return c.index.add(&c.steps, s) }
 
 // ret ends the program with r.
 func (c *code) ret(r bpf.Return) ref {

@@ -103,8 +103,8 @@ func Compile(policy *spec.Policy, o Options) (bpf.Program, error) {
 // all that is ever done to make a program short.
 func try(policy *spec.Policy, o Options, thorough bool) (bpf.Program, error) {
 	b := newBuilder(policy, o, thorough)
+	defer b.release()
 	p, err := b.build()
-	b.release()
 	if err != nil {
 		return nil, err
 	}

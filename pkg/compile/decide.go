@@ -19,6 +19,12 @@ type planner struct {
 	work     int64             // see maxPlanning
 }
 
+func (p *planner) reset() {
+	clear(p.plans)
+	clear(p.inBits)
+	p.work = 0
+}
+
 // plan is the code of a function, whatever A holds before, and what it costs.
 type plan struct {
 	root ref
@@ -118,7 +124,7 @@ func (p *planner) arms(arms []arm, to func(int) function, s share) plan {
 	p.work += int64(len(arms)) * int64(min(len(arms), maxArms)) / 8 // the search
 	var q plan
 	total := weightOf(arms)
-	seen := make(map[function]bool, len(arms))
+	seen := make(map[function]bool)
 	for i := range arms {
 		f := to(i)
 		a := &arms[i]

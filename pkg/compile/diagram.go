@@ -39,6 +39,7 @@ const wholeWord = -1
 type diagrams struct {
 	nodes   []node
 	hashed  map[uint64]function
+	runs    []run // of all nodes
 	scratch []run
 }
 
@@ -66,6 +67,11 @@ const noFunction function = -1
 
 func newDiagrams() *diagrams {
 	return &diagrams{hashed: make(map[uint64]function)}
+}
+
+func (d *diagrams) reset() {
+	d.nodes, d.runs = d.nodes[:0], d.runs[:0]
+	clear(d.hashed)
 }
 
 // result returns the function that always returns r.
@@ -113,7 +119,9 @@ func (d *diagrams) intern(n node) function {
 		head = noFunction
 	}
 	n.next = head
-	n.runs = append([]run(nil), n.runs...)
+	begin := len(d.runs)
+	d.runs = append(d.runs, n.runs...)
+	n.runs = d.runs[begin:len(d.runs):len(d.runs)]
 	f := function(len(d.nodes))
 	d.nodes = append(d.nodes, n)
 	d.hashed[h] = f

@@ -55,9 +55,18 @@ func (b *builder) lead(arms []arm, to *base) ref {
 // halves returns a search among arms in which the numbers with the bit of x32
 // lead into the search for those without, if that is cheaper.
 func (b *builder) halves(arms []arm) (ref, bool) {
+	numbers := 0
+	for i := range arms {
+		if last := arms[i].last; last >= x32Bit && last < 2*x32Bit-1 {
+			numbers++
+		}
+	}
+	if numbers < minInherit {
+		return none, false
+	}
 	low, high, rest := split(arms)
 	// One table has the search for the low numbers and the one for all.
-	if len(high) < minInherit || len(low)+1+len(rest) > 2*maxArms {
+	if len(low)+1+len(rest) > 2*maxArms {
 		return none, false
 	}
 	for i := range high {

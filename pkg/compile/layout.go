@@ -16,7 +16,10 @@ const maxSkip = 255
 // near right then: a RET by a copy, since that costs no more than a jump to it,
 // anything else by a JA, and the other steps in reach use these too.
 func layout(s steps) bpf.Program {
-	w := &writer{steps: s, place: make([]int, len(s)), size: make([]int, len(s)), before: make([]ref, len(s))}
+	w := &writer{
+		steps: s, place: make([]int, len(s)), size: make([]int, len(s)), before: make([]ref, len(s)),
+		reversed: make([]bpf.Instruction, 0, len(s)+len(s)/8),
+	}
 	for i := range s {
 		w.place[i], w.before[i] = unplaced, none
 	}

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"math"
+	"sync"
 
 	"seccomp-hook/pkg/bpf"
 )
@@ -148,11 +149,16 @@ func dropLoads(p steps) (steps, bool) {
 	return p, changed
 }
 
+// indexes are those of mergeTails that no compilation uses at the moment.
+var indexes = sync.Pool{New: func() any { return new(stepIndex) }}
+
 // mergeTails makes one step of all steps that are equal and lead to the same
 // steps, and leads past tests with one outcome.
 func mergeTails(p steps) (steps, bool) {
 	changed := false
-	same := make(map[step]ref, len(p))
+	same := indexes.Get().(*stepIndex)
+	defer indexes.Put(same)
+	same.reset()
 	to := make([]ref, len(p))
 	for i := range p {
 		s := &p[i]
@@ -168,12 +174,13 @@ func mergeTails(p steps) (steps, bool) {
 			to[i] = s.then
 			continue
 		}
-		first, found := same[*s]
-		if !found {
-			first = ref(i)
-			same[*s] = first
+		at := same.find(p, s)
+		if same.slots[at] == 0 {
+			same.set(p, at, ref(i))
+			to[i] = ref(i)
+			continue
 		}
-		to[i] = first
+		to[i] = same.slots[at] - 1
 	}
 	// What was merged is dead now, but for the entry, which nothing leads to.
 	if entry := to[len(p)-1]; entry != ref(len(p)-1) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"sync"
 
 	"seccomp-hook/pkg/bpf"
 	"seccomp-hook/pkg/spec"
@@ -19,28 +20,44 @@ type builder struct {
 	goal    balance
 	weights *Weights
 	bases   []base
-	// thorough says to spare no work: the program has been too large.
-	thorough bool
-	work     int // that was spent on reading rules
+	reader  *reader
 }
 
-func newBuilder(p *spec.Policy, o Options, thorough bool) *builder {
-	c, goal := newCode(), balances[o.Optimize]
-	tree := newSearch(c, goal.perInstruction)
+// builders are those that no compilation uses at the moment. What they have made
+// room for takes longer to get than to use.
+var builders = sync.Pool{New: func() any {
+	c, d := newCode(), newDiagrams()
+	tree := newSearch(c, 0)
 	return &builder{
-		policy: p, code: c, goal: goal, weights: o.Weights, thorough: thorough,
-		search: tree, heirs: newSearch(c, goal.perInstruction),
+		code: c, search: tree, heirs: newSearch(c, 0), reader: newReader(d),
 		planner: &planner{
-			diagrams: newDiagrams(), code: c, search: tree, endian: p.Endian, goal: goal,
+			diagrams: d, code: c, search: tree,
 			plans: make(map[function]plan), inBits: make(map[function]plan),
 		},
 	}
+}}
+
+// newBuilder returns a builder that is to be released.
+func newBuilder(p *spec.Policy, o Options, thorough bool) *builder {
+	b, goal := builders.Get().(*builder), balances[o.Optimize]
+	b.policy, b.goal, b.weights, b.reader.thorough = p, goal, o.Weights, thorough
+	b.search.perTest, b.heirs.perTest = goal.perInstruction, goal.perInstruction
+	b.planner.endian, b.planner.goal = p.Endian, goal
+	return b
 }
 
-// release gives back what other compilations can use.
+// release gives b back, with all steps that came from it. Nothing of the
+// compilation stays there but room.
 func (b *builder) release() {
-	b.search.release()
-	b.heirs.release()
+	if len(b.code.steps)+len(b.planner.diagrams.nodes)+len(b.reader.known) > 2*bpf.MaxInstructions {
+		return // such policies are rare
+	}
+	b.code.reset()
+	b.reader.reset()
+	b.planner.reset()
+	b.search.arms, b.heirs.arms, b.heirs.inherit = nil, nil, nil
+	b.policy, b.weights, b.bases = nil, nil, nil
+	builders.Put(b)
 }
 
 // build returns the program before passes and layout.
@@ -87,9 +104,7 @@ type verdict struct {
 
 // read returns the policy's verdicts, by token and range.
 func (b *builder) read() ([][]verdict, error) {
-	r := newReader(b.planner.diagrams)
-	r.thorough = b.thorough
-	defer func() { b.work = r.work }()
+	r := b.reader
 	verdicts := make([][]verdict, len(b.policy.Tokens))
 	for i := range verdicts {
 		ranges := b.policy.Tokens[i].Ranges
@@ -106,7 +121,7 @@ func (b *builder) read() ([][]verdict, error) {
 			if n := max(lengthOf(terms), len(b.code.steps)); n > maxSteps {
 				return nil, &TooLargeError{Instructions: n}
 			}
-			verdicts[i][j] = verdict{noFunction, b.code.list(b.policy.Endian, terms, ranges[j].Verdict.Default, !b.thorough), terms}
+			verdicts[i][j] = verdict{noFunction, b.code.list(b.policy.Endian, terms, ranges[j].Verdict.Default, !r.thorough), terms}
 		}
 	}
 	return verdicts, nil

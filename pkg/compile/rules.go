@@ -102,6 +102,7 @@ type reader struct {
 	key      []byte
 	work     int
 	limit    int // of work, for the verdict that is read
+	// thorough says to spare no work: the program has been too large.
 	thorough bool
 	verdicts map[verdictKey]read
 }
@@ -158,6 +159,13 @@ func newReader(d *diagrams) *reader {
 	return &reader{diagrams: d, known: make(map[string]function), verdicts: make(map[verdictKey]read)}
 }
 
+func (r *reader) reset() {
+	r.diagrams.reset()
+	clear(r.known)
+	clear(r.verdicts)
+	r.work = 0
+}
+
 // verdict returns the function that v is, and what of its rules can decide. The
 // error is errTooMuchWork, or a *TooLargeError where not even a list of them can
 // be a program.
@@ -184,11 +192,14 @@ func (r *reader) verdict(v *spec.Verdict) (function, []term, error) {
 // terms returns what of v's rules can decide.
 func (r *reader) terms(v *spec.Verdict) ([]term, error) {
 	terms := make([]term, 0, min(len(v.Rules), maxComparisons))
-	seen := make(map[string]bool)
+	var seen map[string]bool
+	if len(v.Rules) > 1 {
+		seen = make(map[string]bool)
+	}
 	comparisons := 0
 	for i := range v.Rules {
 		t, possible := newTerm(&v.Rules[i])
-		if !possible || r.behind(&t, seen) {
+		if !possible || seen != nil && r.behind(&t, seen) {
 			continue
 		}
 		if comparisons += len(t.comparisons); comparisons > maxComparisons {

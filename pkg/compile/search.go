@@ -2,7 +2,6 @@ package compile
 
 import (
 	"slices"
-	"sync"
 
 	"seccomp-hook/pkg/bpf"
 )
@@ -52,7 +51,7 @@ type search struct {
 }
 
 // table is where a search keeps what it has found, and what it takes most of a
-// compilation's memory for: tables are used again.
+// compilation's memory for.
 type table struct {
 	weight []share // of the arms before the i-th
 	// cells and costs are of the intervals of arms i to j, at i*stride+j. The
@@ -65,21 +64,7 @@ type table struct {
 	stride int
 }
 
-// searches are those that no compilation uses at the moment.
-var searches = sync.Pool{New: func() any { return new(search) }}
-
-// newSearch returns a search that is to be released.
-func newSearch(c *code, perTest share) *search {
-	s := searches.Get().(*search)
-	s.code, s.perTest = c, perTest
-	return s
-}
-
-// release gives s back. Nothing of the compilation stays there but capacity.
-func (s *search) release() {
-	s.code, s.arms, s.inherit = nil, nil, nil
-	searches.Put(s)
-}
+func newSearch(c *code, perTest share) *search { return &search{code: c, perTest: perTest} }
 
 // cell is the best tree for an interval of arms.
 type cell struct {
@@ -182,36 +167,42 @@ func (s *search) solve(arms []arm) {
 		s.cells[at], s.costs[at] = cell{top: single, cut: int16(i)}, 0
 	}
 	for i := n - 2; i >= 0; i-- {
+		// The best trees that begin with this arm, and with the next one.
+		cells, next := s.cells[i*s.stride:][:n], s.cells[(i+1)*s.stride:][:n]
+		costs := s.costs[i*s.stride:][:n]
 		s.chain.reset()
 		possible := s.chain.extend(s.arms, i)
 		s.kinds.reset()
 		s.kinds.add(s.arms, i)
 		for j := i + 1; j < n; j++ {
-			best, cost := s.cutBest(i, j)
+			// Knuth's bounds.
+			low := max(i+1, int(cells[j-1].cut)-slack)
+			high := min(j, max(low, int(next[j].cut)+slack))
+			at, cost := cheapest(costs[low-1:high], s.costs[j*s.stride+low:])
+			cost += s.weight[j+1] - s.weight[i] + s.perTest
+			best := cell{top: cutting, cut: int16(low + at)}
 			if possible = possible && s.chain.extend(s.arms, j); possible {
 				cost = s.improveByChain(&best, cost, i, j)
 			}
 			if j-i < maxBitwise && s.kinds.add(s.arms, j) {
 				cost = s.improveByBits(&best, cost, i, j)
 			}
-			s.cells[i*s.stride+j], s.costs[i*s.stride+j], s.costs[j*s.stride+i] = best, cost, cost
+			cells[j], costs[j], s.costs[j*s.stride+i] = best, cost, cost
 		}
 	}
 }
 
-// cutBest finds the best cut of the arms i to j, and its cost.
-func (s *search) cutBest(i, j int) (cell, share) {
-	low := max(i+1, int(s.cell(i, j-1).cut)-slack)
-	high := min(j, max(low, int(s.cell(i+1, j).cut)+slack))
-	// The cost of the lower and the upper part, for each cut.
-	lower, upper := s.costs[i*s.stride+low-1:i*s.stride+high], s.costs[j*s.stride+low:j*s.stride+high+1]
-	best, at := lower[0]+upper[0], 0
-	for k, cost := range lower {
-		if cost += upper[k]; cost < best {
+// cheapest returns the cut for which the costs of the lower and the upper part are
+// least, and what they are.
+func cheapest(lower, upper []share) (at int, best share) {
+	upper = upper[:len(lower)]
+	best = lower[0] + upper[0]
+	for k := 1; k < len(lower); k++ {
+		if cost := lower[k] + upper[k]; cost < best {
 			best, at = cost, k
 		}
 	}
-	return cell{top: cutting, cut: int16(low + at)}, best + s.weight[j+1] - s.weight[i] + s.perTest
+	return at, best
 }
 
 // improveByChain makes best a chain if that costs less than the given cost, and

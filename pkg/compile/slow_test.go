@@ -27,7 +27,7 @@ func workOf(p *spec.Profile, archs []*arch.Arch) (int, bool) {
 	if _, err := b.build(); err != nil {
 		return 0, false
 	}
-	return b.work + int(b.planner.work) + len(b.code.steps), true
+	return b.reader.work + int(b.planner.work) + len(b.code.steps), true
 }
 
 // TestSlowProfiles looks at the work for the slowest profiles that were found, and

@@ -170,6 +170,11 @@ func (r *resolver) token(audit uint32) (Token, error) {
 	whole := ranges{{0, maxNumber, Verdict{Default: badArch}}}
 	for _, a := range r.archs {
 		if a.Audit == audit {
+			whole = r.domain(a).over(whole)
+		}
+	}
+	for _, a := range r.archs {
+		if a.Audit == audit {
 			own, err := r.filter(a)
 			if err != nil {
 				return Token{}, err
@@ -185,9 +190,10 @@ func (r *resolver) token(audit uint32) (Token, error) {
 	return Token{Audit: audit, Ranges: whole.merge()}, nil
 }
 
-// filter returns the verdicts of libseccomp's filter for the calls of one ABI.
+// filter returns what libseccomp's filter says of the calls of one ABI that have
+// rules.
 func (r *resolver) filter(a *arch.Arch) (ranges, error) {
-	var own ranges
+	own := make(ranges, 0, 128)
 	for nr, c := range a.Calls() {
 		rules, err := r.rulesOf(a, c)
 		if err != nil {
@@ -200,7 +206,7 @@ func (r *resolver) filter(a *arch.Arch) (ranges, error) {
 	if err := r.checkAbsent(a); err != nil {
 		return nil, err
 	}
-	return own.over(r.domain(a)), nil
+	return own, nil
 }
 
 // domain returns the default action for the numbers that libseccomp takes for

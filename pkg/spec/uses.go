@@ -63,6 +63,8 @@ func (r *resolver) collect() error {
 	var settled [arch.CallCount]bool // no later rule makes a difference
 	rules := 0
 	var unknown unknownNames
+	u.list = make([]use, 0, 512)
+	r.rules = make([]expanded, 0, min(len(p.Syscalls), 64))
 	for i := range p.Syscalls {
 		s := &p.Syscalls[i]
 		if !s.Applies(&r.target) {

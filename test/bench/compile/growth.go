@@ -14,11 +14,13 @@ import (
 	"seccomp-hook/pkg/spec"
 )
 
+const growthName = "Growth"
+
 // growth prints how length and time grow with the rules: with all of them on
 // the arguments of one call, and with five for each of as many calls as there
 // are.
 func growth(out io.Writer, rounds int) error {
-	fmt.Fprintf(out, "\n### Growth\n\n")
+	fmt.Fprintf(out, "\n### %s\n\n", growthName)
 	fmt.Fprintln(out, "| rules with arguments | length, one call | resolve and compile | length, many calls | resolve and compile |")
 	fmt.Fprintln(out, "| ---: | ---: | ---: | ---: | ---: |")
 	for _, n := range []int{10, 30, 100, 300, 1000, 2000, 3000, 4000} {
