@@ -43,9 +43,8 @@ type decoder struct {
 	converted bool
 	pos       int
 	path      []pathStep
-	// held is strings that belong to the objects and arrays being read: the
-	// keys of an object so far, the elements of an array. Those of an inner
-	// one are on top of those of the outer.
+	// held are the keys of the objects that are being read, those of an inner
+	// one on top of those of the outer.
 	held []string
 }
 
@@ -307,7 +306,7 @@ func (d *decoder) strings() ([]string, error) {
 
 // stringsThat reads an array of strings that check has nothing to say about.
 func (d *decoder) stringsThat(check func(string) string) ([]string, error) {
-	held := len(d.held)
+	list := make([]string, 0, d.elements())
 	err := d.array(func(int) error {
 		d.space()
 		pos := d.pos
@@ -318,15 +317,25 @@ func (d *decoder) stringsThat(check func(string) string) ([]string, error) {
 		if fault := check(s); fault != "" {
 			return d.fail(pos, "%s", fault)
 		}
-		d.held = append(d.held, s)
+		list = append(list, s)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	list := append([]string{}, d.held[held:]...)
-	d.held = d.held[:held]
 	return list, nil
+}
+
+// elements returns about how many strings the array has that comes next: exactly,
+// unless they have commas or brackets in them. Names are most of a profile, and a
+// list of a million that grows takes longer than to read them.
+func (d *decoder) elements() int {
+	rest := d.text[d.pos:]
+	if end := strings.IndexByte(rest, ']'); end >= 0 {
+		rest = rest[:end]
+	}
+	const shortest = len(`"x",`)
+	return min(strings.Count(rest, ",")+1, len(rest)/shortest+1)
 }
 
 // uint reads an unsigned number that is at most limit.

@@ -13,6 +13,10 @@ func main() {
 		exitOn(attachHere(os.Stdin, os.Stdout))
 		return
 	}
+	if len(os.Args) == 2 && os.Args[1] == fullCommand {
+		exitOn(fullHere(os.Stdin, os.Stdout))
+		return
+	}
 	rounds := flag.Int("rounds", 60, "rounds of compiling, of which the shortest counts")
 	attaches := flag.Int("attaches", 40, "children that attach each program; 0 leaves attaching out")
 	only := flag.String("only", "", "the tables whose names have this in them")
@@ -50,7 +54,12 @@ func run(out io.Writer, only string, rounds, attaches int) error {
 		}
 	}
 	if strings.Contains(growthName, only) {
-		return growth(out, rounds)
+		if err := growth(out, rounds); err != nil {
+			return err
+		}
+	}
+	if strings.Contains(fullName, only) {
+		return full(out, min(rounds, 5))
 	}
 	return nil
 }
