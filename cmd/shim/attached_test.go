@@ -57,7 +57,10 @@ func TestClassify(t *testing.T) {
 		"OCI runtime create failed: runc create failed: exec: \"x\": executable file not found in $PATH":          nil,
 	} {
 		given := errors.New(text)
-		err, _ := classify(given)
+		reason, err := classify(given)
+		if (reason == "") != (want == nil) {
+			t.Errorf("%s: reason %q", text, reason)
+		}
 		if want == nil {
 			if !errors.Is(err, given) {
 				t.Errorf("%s: %v", text, err)

@@ -36,19 +36,19 @@ var faults = []struct {
 
 // classify gives an error of ours a type, and says what its reason is; an error of
 // somebody else's has none.
-func classify(err error) (typed error, reason string) {
+func classify(err error) (reason string, typed error) {
 	text := status.Convert(err).Message() // err's own text where it has no status
 	for _, f := range faults {
 		if strings.Contains(text, f.text) {
-			return errgrpc.ToGRPCf(f.is, "seccomp: %s", text), f.reason
+			return f.reason, errgrpc.ToGRPCf(f.is, "seccomp: %s", text)
 		}
 	}
-	return err, ""
+	return "", err
 }
 
 // failed is classify for what did not start, and counts it.
 func failed(err error) error {
-	err, reason := classify(err)
+	reason, err := classify(err)
 	if reason != "" {
 		count(reason)
 	}
