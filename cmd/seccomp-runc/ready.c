@@ -171,6 +171,7 @@ static bool made(char **argv, const struct key *key, struct ready *ready)
 		if (!path || (fd != READY_FD && sys(dup3, fd, READY_FD, 0) < 0) || sys(fcntl, READY_FD, F_SETFD, 0) < 0)
 			leave(1);
 		close_from(READY_FD + 1);
+		calm(); /* for one short piece of work more threads are more to start */
 		argv[0] = name;
 		sys(execve, path, argv, environment);
 		leave(1);
