@@ -13,8 +13,8 @@ func main() {
 		exitOn(attachHere(os.Stdin, os.Stdout))
 		return
 	}
-	if len(os.Args) == 2 && os.Args[1] == fullCommand {
-		exitOn(fullHere(os.Stdin, os.Stdout))
+	if len(os.Args) > 2 && os.Args[1] == fullCommand {
+		exitOn(fullHere(os.Args[2:], os.Stdin, os.Stdout))
 		return
 	}
 	rounds := flag.Int("rounds", 60, "rounds of compiling, of which the shortest counts")
