@@ -49,17 +49,31 @@ var knownFailures string
 //go:embed testdata/runc-suite-filtered.txt
 var knownFiltered string
 
+// knownPlain lists the tests that plain runc fails on the machines of the tests, in
+// the same form; "*" stands for all tests of the file.
+//
+//go:embed testdata/runc-suite-plain.txt
+var knownPlain string
+
 // TestRuncSuite runs runc's own bats suite, unchanged, against plain runc and
 // against seccomp-runc before the same runc. What passes there must pass here,
 // but for the listed failures, which must fail. With -suite-all every file runs
 // once more with a default profile, so that every container of the suite has a
 // filter. `-v` shows the table.
+//
+// A file with a test that fails here alone is run once more: runc itself has races on
+// a loaded machine. The container's first line can come before runc has told its
+// terminal not to add carriage returns (tty.go, recvtty).
 func TestRuncSuite(t *testing.T) {
 	known, err := parseKnownFailures(knownFailures)
 	if err != nil {
 		t.Fatal(err)
 	}
 	filtered, err := parseKnownFailures(knownFiltered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plainly, err := parseKnownFailures(knownPlain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,18 +85,23 @@ func TestRuncSuite(t *testing.T) {
 		files = suite.files(t)
 	}
 	var table strings.Builder
+	ran := map[string]bool{} // not those that -run leaves out
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
+			ran[file] = true
 			plain := suite.run(t, file, runc)
 			var here results
 			if slices.Contains(suiteFiles, file) {
-				here = suite.run(t, file, ours)
+				here = suite.twice(t, plain, known, file, ours)
 			}
 			var with results
 			if *suiteAll {
-				with = suite.run(t, file, ours, profiled)
+				with = suite.twice(t, plain, filtered, file, ours, profiled)
 			}
 			for _, name := range plain.names {
+				if plain.results[name].outcome == "fail" && plainly[file+": "+name] == "" && plainly[file+": *"] == "" {
+					t.Logf("%s: plain runc fails it, and no reason is listed", name)
+				}
 				fmt.Fprintf(&table, "%-8s %-8s %-8s %s: %s\n", plain.results[name].outcome, here.results[name].outcome, with.results[name].outcome, file, name)
 				if here.names != nil {
 					t.Run(name, func(t *testing.T) { compareResults(t, known, file+": "+name, plain.results[name], here.results[name]) })
@@ -96,10 +115,13 @@ func TestRuncSuite(t *testing.T) {
 		})
 	}
 	for name := range known {
+		if file, _, _ := strings.Cut(name, ": "); !ran[file] {
+			continue
+		}
 		t.Errorf("listed as a known failure, and not in the suite: %s", name)
 	}
 	for name := range filtered {
-		if *suiteAll {
+		if file, _, _ := strings.Cut(name, ": "); *suiteAll && ran[file] {
 			t.Errorf("listed as a known failure with a default profile, and not in the suite: %s", name)
 		}
 	}
@@ -224,6 +246,21 @@ func (s suite) run(t *testing.T, file, runtime string, variables ...string) resu
 		t.Fatalf("%s: no result of %s: %s", runtime, file, r)
 	}
 	return got
+}
+
+// twice is run with seccomp-runc: where what came of a test is neither what came of it
+// with plain runc nor a listed failure, the file is run again, and counts then.
+func (s suite) twice(t *testing.T, plain results, known map[string]string, file, runtime string, variables ...string) results {
+	t.Helper()
+	first := s.run(t, file, runtime, variables...)
+	for name, want := range plain.results {
+		_, listed := known[file+": "+name]
+		if got := first.results[name]; want.outcome == "pass" && got.outcome != "pass" && !listed {
+			t.Logf("%s: run again after: %s\n%s", name, got.outcome, got.detail)
+			return s.run(t, file, runtime, variables...)
+		}
+	}
+	return first
 }
 
 // tapLine is a result line of the Test Anything Protocol, as bats writes it.
