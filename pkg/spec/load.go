@@ -11,8 +11,13 @@ import (
 // MaxSize is the largest profile that is read, in bytes.
 const MaxSize = 4 << 20
 
-// ErrTooLarge says that a profile is larger than MaxSize.
-var ErrTooLarge = errors.New("larger than 4 MiB")
+// maxYAML is the largest resource in YAML. To read it takes a hundred times its
+// memory; and a cluster stores no resource of more than 1.5 MiB (etcd,
+// --max-request-bytes).
+const maxYAML = MaxSize / 4
+
+// ErrTooLarge says that a profile is larger than MaxSize, or than 1 MiB in YAML.
+var ErrTooLarge = errors.New("larger than 4 MiB, or than 1 MiB in YAML")
 
 // Load reads a profile: a file, or where name begins with "builtin:" one that
 // this package brings with it.

@@ -15,6 +15,9 @@ func Parse(data []byte, name string) (*Profile, error) {
 	}
 	d := &decoder{profile: name, text: string(data)}
 	if isResource(data) {
+		if len(data) > maxYAML {
+			return nil, fmt.Errorf("spec: profile %s: %w", name, ErrTooLarge)
+		}
 		text, err := jsonOf(data)
 		switch {
 		case err != nil:

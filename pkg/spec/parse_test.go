@@ -181,6 +181,20 @@ func TestSizeLimit(t *testing.T) {
 	}
 }
 
+// A resource in YAML takes many times its size to read.
+func TestYAMLSizeLimit(t *testing.T) {
+	resource := func(size int) []byte {
+		head := "apiVersion: security-profiles-operator.x-k8s.io/v1beta1\nkind: SeccompProfile\nspec:\n  defaultAction: SCMP_ACT_ERRNO\n#"
+		return []byte(head + strings.Repeat("x", size-len(head)))
+	}
+	if _, err := spec.Parse(resource(spec.MaxSize/4), "test"); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+	if _, err := spec.Parse(resource(spec.MaxSize/4+1), "test"); !errors.Is(err, spec.ErrTooLarge) {
+		t.Errorf("above the limit: %v", err)
+	}
+}
+
 // A few kilobytes can ask for millions of rules.
 func TestTooManyRules(t *testing.T) {
 	profile := func(alternatives int) *spec.Profile {
