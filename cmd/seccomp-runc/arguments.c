@@ -8,7 +8,7 @@
 #include "front.h"
 
 /* What a flag is. */
-enum arity { SWITCH, VALUED, ROOT, BUNDLE };
+enum arity { SWITCH, VALUED, ROOT, BUNDLE, FORCE };
 
 struct flag {
 	const char *name;
@@ -43,6 +43,12 @@ static const struct flag exec_flags[] = {
 	{"apparmor", VALUED, ANY}, {"cap", VALUED, ANY}, {"c", VALUED, ANY}, {"preserve-fds", VALUED, ANY}, {"cgroup", VALUED, ANY},
 	{"detach", SWITCH, ANY}, {"d", SWITCH, ANY}, {"tty", SWITCH, ANY}, {"t", SWITCH, ANY}, {"no-new-privs", SWITCH, ANY},
 	{"pidfd-socket", VALUED, RUNC}, {"additional-gids", VALUED, RUNC}, {"g", VALUED, RUNC}, {"ignore-paused", SWITCH, RUNC},
+	{NULL, SWITCH, ANY},
+};
+
+/* Without crun's --regex: the id may be more than one. */
+static const struct flag delete_flags[] = {
+	{"force", FORCE, ANY}, {"f", FORCE, ANY},
 	{NULL, SWITCH, ANY},
 };
 
@@ -83,15 +89,18 @@ static char **operands(char **args, const struct flag *flags, struct invocation 
 	for (; *args && (*args)[0] == '-'; args++) {
 		const char *value;
 		const struct flag *flag = known(flags, *args, &value);
+		bool valued = flag && flag->arity != SWITCH && flag->arity != FORCE;
 
-		if (!flag || (value && flag->arity == SWITCH))
+		if (!flag || (value && !valued))
 			return NULL;
-		if (flag->arity != SWITCH && !value && !(value = *++args))
+		if (valued && !value && !(value = *++args))
 			return NULL;
 		if (flag->arity == ROOT)
 			invocation->root = value;
 		else if (flag->arity == BUNDLE)
 			invocation->bundle = value;
+		else if (flag->arity == FORCE)
+			invocation->force = true;
 		invocation->only |= flag->only;
 	}
 	return *args ? args : NULL;
@@ -126,6 +135,10 @@ bool parse(char **argv, struct invocation *invocation)
 	} else if (creates(invocation->command)) {
 		args = operands(args, same(invocation->command, "run") ? run_flags : create_flags, invocation);
 		/* Flags may come behind the id as well. */
+		if (args && **args && !args[1])
+			invocation->id = *args;
+	} else if (same(invocation->command, "delete")) {
+		args = operands(args, delete_flags, invocation);
 		if (args && **args && !args[1])
 			invocation->id = *args;
 	}

@@ -36,7 +36,8 @@ struct invocation {
 	const char *command;
 	const char *root;   /* of --root, NULL where it is not given */
 	const char *bundle; /* of --bundle, NULL where it is not given */
-	const char *id;	    /* of the container; NULL where create's or run's flags are not understood */
+	const char *id;	    /* of the container; NULL where create's, run's or delete's flags are not understood */
+	bool force;	    /* of delete */
 	enum family only;   /* those that have a flag which others have not */
 };
 
@@ -113,8 +114,14 @@ void ticket_name(struct text *t, const struct text *root, uint64_t init, uint64_
 /* state_root appends the directory where the runtime keeps its containers; false where that is not certain. */
 bool state_root(const struct invocation *invocation, const char *runtime, struct text *root, bool *crun);
 
+/* names_container says whether an id can be part of a path. */
+bool names_container(const char *id);
+
 /* began returns when a process began, in clock ticks since boot; false where it has ended. */
 bool began(uint64_t pid, uint64_t *start);
+
+/* alive says whether a process is the one that began at a time, and has not ended. */
+bool alive(uint64_t pid, uint64_t start);
 
 /* find_init finds the init of a container in the runtime's own state. */
 bool find_init(const struct text *root, bool crun, const char *id, uint64_t *init, uint64_t *start);
@@ -164,7 +171,6 @@ struct config {
 	bool decided;		 /* an annotation decides on the filter */
 	bool hooked;		 /* there is a hook */
 	bool mounts;		 /* the container gets a mount namespace of its own */
-	bool mapped;		 /* a mount may have its ids mapped */
 };
 
 /* read_config reads a config.json that has a null behind it; false where anything is not certain. */
@@ -210,6 +216,12 @@ bool has_room(const struct made *made);
 bool publish(struct made *made);
 void forget(const struct made *made);
 
+/*
+ * forgets forgets what is published of a container that the runtime is about to
+ * delete. It returns false where the Go program is to do so.
+ */
+bool forgets(const struct invocation *invocation, const char *runtime);
+
 /* A bundle whose config.json is replaced while the runtime reads it; stand_in.c. */
 struct stand_in {
 	long bundle; /* locked */
@@ -221,8 +233,8 @@ struct stand_in {
 	} *shared;
 };
 
-/* absent says whether a bundle has no file of a name. */
-bool absent(long bundle, const char *name);
+/* absent says whether a directory has no file of a name. */
+bool absent(long directory, const char *name);
 
 /* lock_bundle opens and locks a bundle, in which nothing is left of a killed start. */
 bool lock_bundle(const struct invocation *invocation, struct stand_in *s);

@@ -4,8 +4,8 @@
  * of the engine waits for it; a Go program takes ten times as long to start,
  * and twice that with all of seccomp-hook in it.
  *
- * What it does itself is the plain case of an exec, and to become the real
- * runtime where the command is that one's alone. All else, and whatever is
+ * What it does itself is the plain case of a start, an exec and a deletion, and
+ * to become the real runtime where the command is that one's alone. All else, and whatever is
  * unusual, it leaves to the Go program seccomp-hook, which is beside it and
  * does the same without it (pkg/runtime). It decides nothing: the filter of an
  * exec is the one that the Go program has left for it (ticket.c).
@@ -139,7 +139,8 @@ _Noreturn __attribute__((used)) static void start(long *stack)
 	}
 	if (!runtime)
 		defer(argv);
-	if (passes(invocation.command))
+	if (passes(invocation.command) ||
+	    (same(invocation.command, "delete") && invocation.id && forgets(&invocation, runtime)))
 		become(runtime, invocation.args);
 	if (!same(invocation.command, "exec"))
 		defer(argv);

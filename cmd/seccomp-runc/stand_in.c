@@ -15,9 +15,9 @@ static const char config[] = CONFIG, original[] = ORIGINAL, draft[] = DRAFT;
 
 enum { EXCLUSIVE = 2 /* LOCK_EX */, AT_ONCE = 4 /* LOCK_NB */ };
 
-bool absent(long bundle, const char *name)
+bool absent(long directory, const char *name)
 {
-	return sys(faccessat, bundle, name, 0) == NO_FILE;
+	return sys(faccessat, directory, name, 0) == NO_FILE;
 }
 
 bool lock_bundle(const struct invocation *invocation, struct stand_in *s)

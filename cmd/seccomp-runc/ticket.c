@@ -88,8 +88,7 @@ bool began(uint64_t pid, uint64_t *start)
 	return number(p, start) && state != 'Z' && state != 'X';
 }
 
-/* alive says whether a process is the one that began at a time, and has not ended. */
-static bool alive(uint64_t pid, uint64_t start)
+bool alive(uint64_t pid, uint64_t start)
 {
 	uint64_t now;
 
@@ -164,8 +163,7 @@ struct directory_entry {
 	char name[];
 };
 
-/* names_container says whether an id can be part of a path. */
-static bool names_container(const char *id)
+bool names_container(const char *id)
 {
 	return *id && !same(id, ".") && !same(id, "..") && !contains(id, "/");
 }

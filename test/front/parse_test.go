@@ -46,8 +46,12 @@ func TestParse(t *testing.T) {
 		{"start", "--root /r start id", invocation{command: "start", root: "/r", passes: true}},
 		{"kill", "--root /r kill --all id 9", invocation{command: "kill", root: "/r", passes: true}},
 		{"ps", "ps --format json id", invocation{command: "ps", passes: true}},
-		// Go's part: it forgets what is published, and shows what filters can be.
-		{"delete", "--root /r delete --force id", invocation{command: "delete", root: "/r"}},
+		{"containerd deletes", "--root /r --log /l --log-format json delete id", invocation{command: "delete", root: "/r", id: "id"}},
+		{"containerd deletes by force", "--root /r delete --force id", invocation{command: "delete", root: "/r", id: "id", force: true}},
+		{"a person deletes by force", "delete -f id", invocation{command: "delete", id: "id", force: true}},
+		// Go's part: it knows which containers are meant, and shows what filters can be.
+		{"delete with a flag behind the id", "delete id --force", invocation{command: "delete"}},
+		{"delete with an expression", "delete --regex .*", invocation{command: "delete"}},
 		{"features", "features", invocation{command: "features"}},
 		// Its id is Go's to find.
 		{"flags behind the id", "create id --bundle /b", invocation{command: "create", creates: true}},
@@ -134,6 +138,7 @@ var (
 		ofCreate.valued,
 		[]string{"detach", "d", "keep", "no-pivot", "no-new-keyring", "no-subreaper"},
 	}
+	ofDelete = flags{switches: []string{"force", "f"}}
 )
 
 // TestParseKnows: the front understands every flag of what engines write. One
@@ -165,6 +170,7 @@ func TestParseKnows(t *testing.T) {
 	each(ofExec, func(words ...string) []string { return append(append([]string{"exec"}, words...), "id", "ls") })
 	each(ofCreate, func(words ...string) []string { return append(append([]string{"create"}, words...), "id") })
 	each(ofRun, func(words ...string) []string { return append(append([]string{"run"}, words...), "id") })
+	each(ofDelete, func(words ...string) []string { return append(append([]string{"delete"}, words...), "id") })
 }
 
 // dashed writes a flag as both runtimes understand it.
@@ -252,7 +258,7 @@ func agree(t testing.TB, p *parser, args []string) (command string, understood b
 			hasID:       got.hasID,
 		}
 		if got.hasID {
-			want.id, want.bundle = inv.ID, inv.Bundle
+			want.id, want.bundle, want.force = inv.ID, inv.Bundle, inv.Force
 		}
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(invocation{})); diff != "" {
 			t.Errorf("%q (-pkg/runtime +front)\n%s", args, diff)
@@ -336,6 +342,8 @@ func writeLine(r *rand.Rand) (args []string) {
 		own = ofExec
 	case "run":
 		own = ofRun
+	case "delete":
+		own = ofDelete
 	}
 	for range r.IntN(4) {
 		flag(own)
@@ -361,6 +369,7 @@ type invocation struct {
 	args            int // how many arguments come before
 	only            int // the families that can have it
 	creates, passes bool
+	force           bool
 	hasID           bool
 }
 
@@ -409,6 +418,7 @@ func (p *parser) ask(t testing.TB, argv []string) (inv invocation, understood bo
 	inv.args = number() - 1 // but the program's name
 	inv.creates, inv.passes = number() == 1, number() == 1
 	inv.only = number()
+	inv.force = number() == 1
 	for _, field := range []*string{&inv.realRuntime, &inv.command, &inv.root, &inv.bundle, &inv.id} {
 		*field, inv.hasID = strings.CutPrefix(next(), "=") // the last one is the id
 	}

@@ -3,7 +3,8 @@
  * input as the number of its words and the words, the program's name among
  * them, all ended by a null. The answer to each is on standard output: whether
  * it is understood, how many words come before args, whether the command makes
- * a container, whether it passes, which families alone can have it; then the
+ * a container, whether it passes, which families alone can have it, and whether
+ * a container is deleted by force; then the
  * real runtime, the command, the root, the bundle and the id, each with a '='
  * before it, or nothing at all.
  */
@@ -55,7 +56,7 @@ int main(void)
 		understood = parse(argv, &invocation);
 		printf("%d%c%d%c", understood, 0, understood ? (int)(invocation.args - argv) : 0, 0);
 		printf("%d%c%d%c", understood && creates(invocation.command), 0, understood && passes(invocation.command), 0);
-		printf("%d%c", understood ? (int)invocation.only : 0, 0);
+		printf("%d%c%d%c", understood ? (int)invocation.only : 0, 0, understood && invocation.force, 0);
 		say(invocation.real_runtime);
 		say(invocation.command);
 		say(invocation.root);
