@@ -17,9 +17,9 @@ type step struct {
 	op              uint16
 	k               uint32
 	then, otherwise ref
-	// apart says that a test begins a rule of a list, and is made whatever the
-	// rules before it have found (code.list).
-	apart bool
+	// rule is the rule of a list that a test is of, 0 where it is of none. Equal tests
+	// of two rules are not made one (code.list).
+	rule int32
 }
 
 // code is a program before layout: a graph of steps without cycles. Equal
@@ -28,6 +28,7 @@ type step struct {
 type code struct {
 	steps []step
 	index stepIndex
+	rule  int32 // of the tests that are made
 }
 
 func newCode() *code {
@@ -63,7 +64,7 @@ func (c *code) mask(k uint32, then ref) ref {
 // bpf.JEQ, JGT, JGE, JSET. A jump that cannot matter is not made, and equal ones
 // are made equal (normalizeTests), so that there is less to do afterwards.
 func (c *code) jump(op uint16, k uint32, then, otherwise ref) ref {
-	s := step{op: bpf.JMP | op | bpf.K, k: k, then: then, otherwise: otherwise}.normal()
+	s := step{op: bpf.JMP | op | bpf.K, k: k, then: then, otherwise: otherwise, rule: c.rule}.normal()
 	if s.then == s.otherwise {
 		return s.then
 	}

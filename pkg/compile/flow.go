@@ -126,15 +126,10 @@ func flow(p steps, redirect func(s *state, to ref) ref) (changed bool) {
 	*pooled = states
 	clear(states)
 	states[len(p)-1] = initial()
-	bare := initial()
 	lead := func(s *state, to *ref) {
 		was := *to
 		*to = redirect(s, was)
 		changed = changed || *to != was
-		if p[*to].apart {
-			bare.word = s.word
-			s = &bare
-		}
 		states[*to].join(s)
 	}
 	var yes, no state

@@ -116,7 +116,7 @@ func threadJumps(p steps) (steps, bool) {
 				at = next.then
 			case next.branches():
 				holds, known := ahead.test(next)
-				if !known || next.apart {
+				if !known {
 					return passed
 				}
 				tested = true

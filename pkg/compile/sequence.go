@@ -49,19 +49,20 @@ func length(v *spec.Verdict) int {
 
 // list returns code for terms, whatever A holds, that tries them one after the
 // other: what remains where a diagram would be too large. Where they are
-// apart, a rule is tried whatever the others have found. The program is then not
-// longer, hardly slower, and its proof as short as the list; with tests left out
-// that others have made unnecessary, each in some of all cases, it would be as
-// long as a diagram is large.
+// apart, the tests of a rule are of no other rule. Its proof is then as short as
+// the list: wherever a test is made it is known which rule may still apply. Where
+// rules share their last tests the program can be a third as long, but what its
+// proof has to tell apart then multiplies.
 //
 // Neighbours that begin with the same comparison make it once: the rules of
 // libseccomp's tree are such (spec, argTree.list).
 func (c *code) list(e bpf.Endian, terms []term, otherwise bpf.Return, apart bool) ref {
-	return c.try(e, terms, c.ret(otherwise), apart)
+	return c.try(e, terms, c.ret(otherwise), 0, apart)
 }
 
-// try is list that goes on with next where no term applies.
-func (c *code) try(e bpf.Endian, terms []term, next ref, apart bool) ref {
+// try is list that goes on with next, with so many terms, where none of these
+// applies.
+func (c *code) try(e bpf.Endian, terms []term, next ref, behind int, apart bool) ref {
 	for end := len(terms); end > 0; {
 		last := &terms[end-1]
 		if len(last.comparisons) == 0 {
@@ -77,7 +78,12 @@ func (c *code) try(e bpf.Endian, terms []term, next ref, apart bool) ref {
 		for i, t := range terms[start:end] {
 			rest[i] = term{t.comparisons[1:], t.result}
 		}
-		next = c.compare(e, first, c.try(e, rest, next, apart && len(rest) > 1), next, apart)
+		then := c.try(e, rest, next, behind+len(terms)-end, apart)
+		if apart {
+			c.rule = int32(behind + len(terms) - start)
+		}
+		next = c.compare(e, first, then, next)
+		c.rule = 0
 		end = start
 	}
 	return next
@@ -85,7 +91,7 @@ func (c *code) try(e bpf.Endian, terms []term, next ref, apart bool) ref {
 
 // compare returns code that leads to then where the comparison holds, else to
 // otherwise.
-func (c *code) compare(e bpf.Endian, comparison comparison, then, otherwise ref, apart bool) ref {
+func (c *code) compare(e bpf.Endian, comparison comparison, then, otherwise ref) ref {
 	lead := func(o outcomes) ref {
 		if comparison.holds&o != 0 {
 			return then
@@ -99,7 +105,7 @@ func (c *code) compare(e bpf.Endian, comparison comparison, then, otherwise ref,
 	case never:
 		tied = otherwise
 	case depends:
-		tied = c.compare(e, left, then, otherwise, false)
+		tied = c.compare(e, left, then, otherwise)
 	}
 	value := comparison.value
 	var test ref
@@ -110,11 +116,6 @@ func (c *code) compare(e bpf.Endian, comparison comparison, then, otherwise ref,
 		test = c.jump(bpf.JGE, value, above, below)
 	default:
 		test = c.jump(bpf.JGT, value, above, c.jump(bpf.JEQ, value, tied, below))
-	}
-	if apart && c.steps[test].branches() {
-		first := c.steps[test]
-		first.apart = true
-		test = c.add(first)
 	}
 	if comparison.mask != math.MaxUint32 {
 		test = c.mask(comparison.mask, test)
