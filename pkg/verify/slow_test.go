@@ -39,8 +39,9 @@ func workOf(t *testing.T, p *spec.Profile) (int, bool) {
 	return r.Effort.Steps + r.Effort.Nodes, true
 }
 
-// undecided counts the profiles that no proof was found for. They are left to the
-// real runtime (filter.NoProgramError).
+// undecided counts the profiles that no proof was found for, which -slow finds where
+// a list of the rules does not fit into a program, and one that shares tests does.
+// They are left to the real runtime (filter.NoProgramError).
 var undecided int
 
 func encoded(t *testing.T, p *spec.Profile) []byte {
@@ -70,7 +71,7 @@ func TestSlowProfiles(t *testing.T) {
 // TestLookForSlowProfiles looks for slower ones: for a moment, or as long as -slow
 // says, which leaves what it finds in the folder that SLOW_PROFILES names.
 func TestLookForSlowProfiles(t *testing.T) {
-	tries, seeds := 2, uint64(len(spectest.HardProfiles)+1)
+	tries, seeds := 10, uint64(len(spectest.HardProfiles)+1)
 	undecided = 0
 	if *slow > 0 {
 		tries, seeds = *slow, 4*seeds
@@ -91,7 +92,7 @@ func TestLookForSlowProfiles(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d are undecided", undecided, tries*int(seeds))
-	if undecided > tries*int(seeds)/2 {
-		t.Error("most are undecided")
+	if undecided > 0 && *slow == 0 || undecided > tries*int(seeds)/2 {
+		t.Error("that is too many")
 	}
 }
