@@ -132,7 +132,10 @@ soak: ## Run the long versions of fuzzing, of the proof's mutation test and of t
 	go test -timeout 6h -run Slow -slow 2000 -v ./pkg/verify ./pkg/compile
 	go test -timeout 6h -count 1000 -run '^(TestSuspendManyAtOnce|TestEarlyExec|TestGroupStop|TestChildren|TestInitStopped|TestFollowHere)$$' ./pkg/install
 	go test -timeout 6h -run '^(TestSpawning|TestRacingExecs)$$' -v ./pkg/install -rounds 1000
+	go test -timeout 6h -count 1 -tags integration -run '^TestSignalsOfAContainer$$' -v ./test/integration -signalled-starts 1000
 	go test -timeout 6h -count 25 -tags integration -run '^TestRuntimeWays$$' ./test/integration
+	go test -timeout 1h -count 1 -tags integration -run '^TestFullDisk$$' ./test/integration -every-room
+	go test -timeout 6h -count 20 -tags integration -run '^TestContainerdListener$$' ./test/integration -every-hand-over
 	go test -timeout 6h -count 1 -tags integration -run '^TestFaults$$' ./test/integration -faulted-starts 50000
 	go test -timeout 1h -count 1 -tags integration -run '^TestStoppedForGood$$' ./test/integration -every-stop
 	CGO_ENABLED=1 go test -timeout 1h -tags libseccomp -run Random -profiles 20000 -v ./test/differential

@@ -231,21 +231,28 @@ func TestContainerdShimKilled(t *testing.T) {
 				r = <-result
 			}
 			wantSafe(t, r)
-			f.wantIdle(t)
-			for _, file := range append(runFiles(id), filepath.Join(d.StateRoot(), id)) {
-				Eventually(t, "the end of "+file, func() bool {
-					d.Ctr("tasks", "delete", "--force", id)
-					_, err := os.Stat(file)
-					return os.IsNotExist(err)
-				})
-			}
-			d.Ctr("containers", "delete", id) // --rm may have
-			// A runc that is killed before it has written its state leaves the
-			// cgroups, with any shim; they must be empty.
-			for _, dir := range cgroupsOf(id) {
-				must(t, os.Remove(dir))
-			}
+			f.wantGone(t, d, id)
 		})
+	}
+}
+
+// wantGone has containerd delete a container whose shim was killed, and waits until
+// nothing is left of it.
+func (f *faulty) wantGone(t *testing.T, d *Daemon, id string) {
+	t.Helper()
+	f.wantIdle(t)
+	for _, file := range append(runFiles(id), filepath.Join(d.StateRoot(), id)) {
+		Eventually(t, "the end of "+file, func() bool {
+			d.Ctr("tasks", "delete", "--force", id)
+			_, err := os.Stat(file)
+			return os.IsNotExist(err)
+		})
+	}
+	d.Ctr("containers", "delete", id) // --rm may have
+	// A runc that is killed before it has written its state leaves the
+	// cgroups, with any shim; they must be empty.
+	for _, dir := range cgroupsOf(id) {
+		must(t, os.Remove(dir))
 	}
 }
 

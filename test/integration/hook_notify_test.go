@@ -41,25 +41,34 @@ func (a *agent) serve() error {
 	if err != nil {
 		return err
 	}
+	listener, err := receive(conn, &a.state)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(listener)
+	return answer(listener)
+}
+
+// receive takes a listener from a connection.
+func receive(conn *net.UnixConn, state *specs.ContainerProcessState) (listener int, err error) {
 	defer conn.Close()
 	text, oob := make([]byte, 1<<16), make([]byte, unix.CmsgSpace(4))
 	n, oobn, _, _, err := conn.ReadMsgUnix(text, oob)
 	if err != nil {
-		return err
+		return -1, err
 	}
-	if err := json.Unmarshal(text[:n], &a.state); err != nil {
-		return err
+	if err := json.Unmarshal(text[:n], state); err != nil {
+		return -1, err
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
 	if err != nil || len(messages) != 1 {
-		return fmt.Errorf("%d control messages, %w", len(messages), err)
+		return -1, fmt.Errorf("%d control messages, %w", len(messages), err)
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
-		return fmt.Errorf("descriptors %v, %w", fds, err)
+		return -1, fmt.Errorf("descriptors %v, %w", fds, err)
 	}
-	defer unix.Close(fds[0])
-	return answer(fds[0])
+	return fds[0], nil
 }
 
 // answer has each call of the listener fail with notifyErrno, until no process
