@@ -124,6 +124,9 @@ func (a *attendant) unhooked() error {
 	} else {
 		err = nil
 	}
+	// The engine reads it when the runtime has ended. crun, too, has begun the file
+	// anew by now.
+	a.made.report.log("error", "seccomp-hook: "+errUnhooked.Error())
 	if pid, gone := processOf(callerFD); gone == nil {
 		err = errors.Join(err, install.End(callerFD, pid, exitFailure, func() error { return nil }))
 	}
@@ -134,7 +137,8 @@ func (a *attendant) unhooked() error {
 	if removeErr := remove.Run(); removeErr != nil {
 		err = errors.Join(err, fmt.Errorf("delete the container: %w", removeErr))
 	}
-	err = errors.Join(errUnhooked, err)
-	a.made.report.log("error", "seccomp-hook: "+err.Error()) // now: crun, too, has begun the file anew
-	return err
+	if err != nil {
+		a.made.report.log("error", "seccomp-hook: "+err.Error())
+	}
+	return errors.Join(errUnhooked, err)
 }
