@@ -96,7 +96,7 @@ test-engines: tools build ## Run Docker Engine and Podman with seccomp-runc and 
 	go test -count 1 -timeout 30m -tags integration -run '^TestEngine' -v ./test/integration
 
 .PHONY: test-kubernetes
-test-kubernetes: tools build ## Run a pod by a real kubelet under the shim; builds it first, for ten minutes or more (root)
+test-kubernetes: tools build ## Run static pods by a real kubelet under the shim; builds it first, for ten minutes or more (root)
 	cd hack/kubelet && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o ../../bin/tools/kubernetes/ k8s.io/kubernetes/cmd/kubelet
 	go -C test/kubernetes test -count 1 -timeout 30m -tags integration,kubernetes -run '^TestKubelet$$' -v .
 

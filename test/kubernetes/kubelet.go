@@ -226,10 +226,21 @@ func (k *kubelet) pods(t *testing.T) map[string]*core.Pod {
 	return pods
 }
 
+// folder makes a folder on the machine, and what a container has it by, as /out.
+func folder(t *testing.T) (string, core.Volume, core.VolumeMount) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, path := range []string{filepath.Dir(dir), dir} {
+		must(t, os.Chmod(path, 0o777)) // of a user namespace, others are root
+	}
+	volume := core.Volume{Name: "out", VolumeSource: core.VolumeSource{HostPath: &core.HostPathVolumeSource{Path: dir}}}
+	return dir, volume, core.VolumeMount{Name: "out", MountPath: "/out"}
+}
+
 // static has the kubelet run a pod.
 func (k *kubelet) static(t *testing.T, name string, spec core.PodSpec) {
 	t.Helper()
-	spec.HostNetwork = true // takes no CNI
+	spec.HostNetwork = spec.HostUsers == nil || *spec.HostUsers // the two exclude each other
 	for _, list := range [][]core.Container{spec.Containers, spec.InitContainers} {
 		for i := range list {
 			list[i].Image, list[i].ImagePullPolicy = boxImage, core.PullNever
@@ -257,6 +268,26 @@ func (k *kubelet) ready(t *testing.T, name string) *core.Pod {
 		})
 	})
 	return pod
+}
+
+// status waits until a pod's container is as it is wanted.
+func (k *kubelet) status(t *testing.T, what, pod, container string, wanted func(core.ContainerStatus) bool) core.ContainerStatus {
+	t.Helper()
+	var status core.ContainerStatus
+	k.eventually(t, fmt.Sprintf("container %s of pod %s: %s", container, pod, what), func() bool {
+		found := k.pods(t)[pod]
+		if found == nil {
+			return false
+		}
+		for _, s := range slices.Concat(found.Status.InitContainerStatuses, found.Status.ContainerStatuses) {
+			if s.Name == container {
+				status = s
+				return wanted(s)
+			}
+		}
+		return false
+	})
+	return status
 }
 
 // run runs a command in a container through the kubelet, as `kubectl exec` does.
