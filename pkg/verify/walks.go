@@ -207,16 +207,21 @@ func (w *walker) stretch(c Calls, audits []uint32, g verdictGraph, v *spec.Verdi
 // differ reports whether a call shows a difference, for which both sides are
 // evaluated.
 func (w *walker) differ(call bpf.Data) bool {
-	witness, err := confirm(call, w.sides[0], w.sides[1])
-	if err != nil {
+	witness, err := evaluate(call, w.sides[0], w.sides[1])
+	if err != nil || witness.First.Return == witness.Second.Return {
 		return false
 	}
-	w.result.Outcome, w.result.Witness = Different, witness
+	found := witness // what stays is made only here
+	w.result.Outcome, w.result.Witness = Different, &found
 	return true
 }
 
-// mostSamples is how many calls sample makes.
-const mostSamples = 4000
+// samplesOfRule is how many calls sample makes for each rule, and mostSamples how
+// many at most.
+const (
+	samplesOfRule = 50
+	mostSamples   = 4000
+)
 
 // sample reports whether one of some calls that are at the constants of rules
 // shows a difference. A walk looks for a proof, and where there is none it can
@@ -229,7 +234,7 @@ func (w *walker) sample(c Calls, v *spec.Verdict) bool {
 	near := func(args *[6]uint64, c *spec.Condition) {
 		args[c.Arg] = c.Value + r.Uint64N(3) - 1 | r.Uint64()&^c.Mask
 	}
-	for range mostSamples {
+	for range min(samplesOfRule*len(v.Rules), mostSamples) {
 		call := bpf.Data{Nr: c.First, Arch: c.Audit}
 		for i := range call.Args {
 			call.Args[i] = r.Uint64() >> r.IntN(64)
