@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -113,5 +115,33 @@ func TestLeftToTheRuntime(t *testing.T) {
 				t.Errorf("the log says %q", text)
 			}
 		})
+	}
+}
+
+// TestWithoutRoot: who is not root of the host gets no filter from here, the default
+// profile's neither, and no container with a profile that an annotation names.
+func TestWithoutRoot(t *testing.T) {
+	if hostRoot() { // once more, as root of another user namespace
+		ids := []syscall.SysProcIDMap{{Size: 1}}
+		cmd := exec.Command("/proc/self/exe", "-test.run=^TestWithoutRoot$")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids}
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		return
+	}
+	w := &wrapper{Invocation: &Invocation{}, config: Config{DefaultProfile: "builtin:docker"}}
+	for text, want := range map[string]string{
+		`{"linux":{}}`: "",
+		`{"annotations":{"io.seccomp-hook.profile":"builtin:docker"},"linux":{}}`: "only root of the host can install it",
+	} {
+		config, err := bundle.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		decision, err := w.decide(config)
+		if decision != nil || (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, error %v", text, decision, err)
+		}
 	}
 }
