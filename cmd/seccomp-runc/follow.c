@@ -194,6 +194,8 @@ static void ends(void)
 		destroys();
 	else if (made_one())
 		publishes();
+	else
+		forget(m); /* the room that was made for it */
 }
 
 /* enters is called where a process has executed a program in the container. It returns whether that is to be let go of. */
