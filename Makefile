@@ -24,6 +24,10 @@ BIN ?= bin/
 # Where the Debian packages go.
 DEB_DIR ?= bin/
 
+# Where the image of the DaemonSet goes, and its name where it is imported.
+IMAGE_DIR ?= bin/image
+IMAGE ?= docker.io/library/seccomp-hook:$(VERSION)
+
 FUZZTIME ?= 10s
 
 ##@ Use
@@ -58,6 +62,10 @@ deb: ## Build the Debian packages, of amd64 and arm64, into bin/
 		GOARCH=$$arch $(MAKE) --no-print-directory build BIN=.build/deb/$$arch/; \
 		GOARCH=$$arch DEB_VERSION=$(DEB_VERSION) bin/tools/nfpm package --config hack/nfpm.yaml --packager deb --target $(DEB_DIR); \
 	done
+
+.PHONY: image
+image: ## Build the image of the DaemonSet, of amd64 and arm64, into bin/image and bin/image.tar
+	@hack/image.sh $(IMAGE_DIR) $(IMAGE) $(VERSION)
 
 .PHONY: clean
 clean: ## Remove everything that was built
@@ -99,6 +107,11 @@ test-engines: tools build ## Run Docker Engine and Podman with seccomp-runc and 
 test-kubernetes: tools build ## Run static pods by a real kubelet under the shim; builds it first, for ten minutes or more (root)
 	cd hack/kubelet && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o ../../bin/tools/kubernetes/ k8s.io/kubernetes/cmd/kubelet
 	go -C test/kubernetes test -count 1 -timeout 30m -tags integration,kubernetes -run '^TestKubelet$$' -v .
+
+.PHONY: test-image
+test-image: tools build ## Build the DaemonSet's image twice, run its installer, push it to a registry of its own (root)
+	hack/dependencies.sh machine
+	go -C test/kubernetes test -count 1 -timeout 30m -tags integration,image -run '^TestImage$$' -v .
 
 .PHONY: test-arm64
 test-arm64: ## Run the tests on arm64, in an emulated machine (root for its packages)

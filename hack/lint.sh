@@ -5,7 +5,7 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 root=$PWD
-for module in . cmd/shim test/bench test/kubernetes; do
+for module in . cmd/shim hack/image test/bench test/kubernetes; do
 	(cd "$module" && "$root/bin/tools/golangci-lint" run ./...)
 done
 

@@ -67,7 +67,7 @@ check lint hack/lint.sh
 check "generated files" hack/stale.sh
 check portability hack/portable.sh
 tests unit ./...
-for directory in cmd/shim test/bench test/kubernetes; do
+for directory in cmd/shim hack/image test/bench test/kubernetes; do
 	check "module $directory" module "$directory"
 done
 mapfile -t concurrent < <(hack/concurrent.sh)

@@ -171,7 +171,7 @@ var blocks = map[string]string{
 	"docs/compiler.md: {": "TestDocumentation",
 	"docs/containerd.md: image=docker.io/library/busybox:latest":                                 "hack/demo-containerd.sh",
 	"docs/development.md: func TestDenied(t *testing.T) {":                                       "TestDenied",
-	"docs/kubernetes.md: make build":                                                             "(needs a cluster and a registry; TestManifests, TestNode and TestContainerfile hold its files)",
+	"docs/kubernetes.md: make image":                                                             "(needs a cluster and a registry; TestManifests, TestNode and TestKustomization hold its files)",
 	"docs/kubernetes.md: [plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes.seccomp]": "TestContainerdDropIn",
 	"docs/runtime.md: cd bin":                                                                    "TestDocumentedInstall",
 	"docs/runtime.md: {":                                                                         "TestEngineDocker",

@@ -17,7 +17,7 @@ bin=$host/usr/local/bin
 etc=$host/etc/containerd
 mark='# seccomp-hook'
 
-# What is installed, after that which it starts.
+# What is installed, after that which it starts. The announcer is for x86_64 alone.
 programs='seccomp-hook seccomp-hook-announce seccomp-hook-runtime seccomp-runc containerd-shim-seccomp-v2'
 
 # place NAME: a new file by rename(2), as the old one may be running. Where there
@@ -66,7 +66,9 @@ configure() {
 install() {
 	mkdir -p "$bin"
 	for program in $programs; do
-		place "$program"
+		if [ "$program" != seccomp-hook-announce ] || [ -e "$binaries/$program" ]; then
+			place "$program"
+		fi
 	done
 	configure
 }

@@ -126,19 +126,23 @@ func (n *worker) runPod(t *testing.T, handler string, security *cri.LinuxSandbox
 // and the daemon's error.
 func (p *pod) tryContainer(name string, security *cri.LinuxContainerSecurityContext, command ...string) (string, error) {
 	p.t.Helper()
-	if security.NamespaceOptions == nil {
+	return p.try(&cri.ContainerConfig{
+		Metadata: &cri.ContainerMetadata{Name: name},
+		Image:    &cri.ImageSpec{Image: boxImage},
+		Command:  command,
+		Linux:    &cri.LinuxContainerConfig{SecurityContext: security},
+	})
+}
+
+// try is tryContainer for any container; where it logs, and the namespaces that it
+// names none of, are the pod's.
+func (p *pod) try(config *cri.ContainerConfig) (string, error) {
+	p.t.Helper()
+	config.LogPath = config.Metadata.Name + ".log"
+	if security := config.Linux.SecurityContext; security.NamespaceOptions == nil {
 		security.NamespaceOptions = p.config.Linux.SecurityContext.NamespaceOptions
 	}
-	made, err := p.runtime.CreateContainer(p.context(), &cri.CreateContainerRequest{
-		PodSandboxId: p.id, SandboxConfig: p.config,
-		Config: &cri.ContainerConfig{
-			Metadata: &cri.ContainerMetadata{Name: name},
-			Image:    &cri.ImageSpec{Image: boxImage},
-			Command:  command,
-			LogPath:  name + ".log",
-			Linux:    &cri.LinuxContainerConfig{SecurityContext: security},
-		},
-	})
+	made, err := p.runtime.CreateContainer(p.context(), &cri.CreateContainerRequest{PodSandboxId: p.id, SandboxConfig: p.config, Config: config})
 	if err != nil {
 		return "", fmt.Errorf("CreateContainer: %w", err)
 	}
