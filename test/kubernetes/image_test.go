@@ -56,15 +56,30 @@ func TestImage(t *testing.T) {
 		}
 		integration.MustCommand(t, "cmp", layout+".tar", again+".tar")
 	})
-	t.Run("installer", func(t *testing.T) { testInstaller(t, layout+".tar", digest) })
+	t.Run("import", func(t *testing.T) { testImport(t, layout+".tar", digest) })
+	t.Run("installer", func(t *testing.T) { testInstaller(t, layout+".tar") })
 	t.Run("push", func(t *testing.T) { testPush(t, layout, digest) })
 	t.Run("arm64", testNodeOfARM64)
+}
+
+// testImport has each version of containerd take the archive, by its name.
+func testImport(t *testing.T, archive, digest string) {
+	for _, v := range integration.Daemons(t) {
+		t.Run(v.Name, func(t *testing.T) {
+			d := integration.StartDaemon(t, v)
+			d.MustCtr("images", "import", archive)
+			list := d.MustCtr("images", "list", "name=="+installerImage).Stdout
+			if !strings.Contains(list, digest) || !strings.Contains(list, "linux/amd64,linux/arm64") {
+				t.Errorf("%s: %s", digest, list)
+			}
+		})
+	}
 }
 
 // testInstaller imports the archive and runs the container of the DaemonSet. Its
 // node is the pod's sandbox, process 1 of the processes that it sees, whose
 // systemctl and whose seccomp-hook write down that they are called; and a folder.
-func testInstaller(t *testing.T, archive, digest string) {
+func testInstaller(t *testing.T, archive string) {
 	n := startWorker(t)
 	const record = "#!/bin/sh\necho \"${0##*/} $*\" >>/dev/called\n"
 	must(t, os.MkdirAll(filepath.Join(n.Rootfs, "usr/local/bin"), 0o755))
@@ -73,9 +88,6 @@ func testInstaller(t *testing.T, archive, digest string) {
 	}
 	n.importImage(pauseImage, "/bin/sleep", "infinity")
 	n.MustCtr("--namespace", "k8s.io", "images", "import", archive)
-	if list := n.MustCtr("--namespace", "k8s.io", "images", "list", "name=="+installerImage).Stdout; !strings.Contains(list, digest) || !strings.Contains(list, "linux/amd64,linux/arm64") {
-		t.Errorf("%s: %s", digest, list)
-	}
 	conn, err := grpc.NewClient("unix://"+n.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	must(t, err)
 	defer conn.Close()
