@@ -151,8 +151,8 @@ func testInstaller(t *testing.T, archive string) {
 	if r := p.output(c.Name, id); r.Code != 0 {
 		t.Error("the installer's end: ", r)
 	}
-	if after := tree(t, host); after != "" {
-		t.Errorf("it leaves %s", after)
+	if left := integration.MustCommand(t, "find", host, "-type", "f").Stdout; left != "" {
+		t.Errorf("it leaves %s", left)
 	}
 	if have := called(); have != begun+"systemctl restart containerd\n" {
 		t.Errorf("called on the node: %s", have)
