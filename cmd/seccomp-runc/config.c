@@ -344,9 +344,15 @@ static void read_linux(struct scanner *s, struct config *c)
 	}
 }
 
+/* maps_ids says whether mounts may have uidMappings or gidMappings, or the option idmap or ridmap. */
+static bool maps_ids(struct span mounts)
+{
+	return mentions(mounts.at, mounts.size, "mappings") || mentions(mounts.at, mounts.size, "idmap");
+}
+
 bool read_config(const char *text, size_t size, struct config *c)
 {
-	bool has_linux = false, hooks = false, annotations = false;
+	bool has_linux = false, hooks = false, annotations = false, mounts = false;
 	struct scanner s = {.at = text};
 	struct walk w;
 
@@ -362,6 +368,8 @@ bool read_config(const char *text, size_t size, struct config *c)
 			read_hooks(&s, c);
 		else if (once(&s, &w, "annotations", &annotations))
 			read_annotations(&s, c);
+		else if (once(&s, &w, "mounts", &mounts))
+			c->mapped = maps_ids(scanned(&s));
 		else
 			value(&s);
 	}

@@ -171,6 +171,7 @@ struct config {
 	bool decided;		 /* an annotation decides on the filter */
 	bool hooked;		 /* there is a hook */
 	bool mounts;		 /* the container gets a mount namespace of its own */
+	bool mapped;		 /* a mount may have its ids mapped */
 };
 
 /* read_config reads a config.json that has a null behind it; false where anything is not certain. */

@@ -135,7 +135,12 @@ static char **warm_runc(const struct invocation *invocation, const char *runtime
 	bool crun, placed;
 	long follower, fd;
 
-	if (c->hooked || !c->mounts || !simple(invocation->id))
+	/*
+	 * To map a mount's ids runc starts a process that it traces (runc 1.5,
+	 * internal/userns/usernsfd_linux.go, spawnProc), which fails where a follower
+	 * traces it already.
+	 */
+	if (c->hooked || !c->mounts || c->mapped || !simple(invocation->id))
 		return NULL;
 	made = (struct made){.id = invocation->id, .config = c, .ready = ready};
 	append(&made.directory, PUBLISHED "/");
@@ -192,7 +197,7 @@ char **warm(char **argv, const struct invocation *invocation, const char *runtim
 	/* Only root of the host can suspend a filter. */
 	if (!invocation->id || family == ANY || (family == RUNC && !host_root()) || !lock_bundle(invocation, &s))
 		return NULL;
-	if (read_bundle(s.bundle, &config) && config.seccomp.at && !config.decided && (family == CRUN || (!config.hooked && config.mounts)) &&
+	if (read_bundle(s.bundle, &config) && config.seccomp.at && !config.decided && (family == CRUN || (!config.hooked && config.mounts && !config.mapped)) &&
 	    find_ready(argv, &config, runtime, family, &ready))
 		args = family == CRUN ? warm_crun(invocation, &config, &ready) : warm_runc(invocation, runtime, &s, &config, &ready);
 	if (!args)

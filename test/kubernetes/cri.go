@@ -49,6 +49,25 @@ const criPlugins = `
   BinaryName = "/usr/sbin/runc"
 `
 
+// network is a CNI plugin that gives pods no network: they have their loopback device
+// of containerd alone. An address is asked for all the same.
+const network = `#!/bin/sh
+case $CNI_COMMAND in
+ADD) echo '{"cniVersion": "1.0.0", "interfaces": [{"name": "eth0", "sandbox": "'"$CNI_NETNS"'"}], "ips": [{"address": "192.0.2.1/32", "interface": 0}]}' ;;
+VERSION) echo '{"cniVersion": "1.0.0", "supportedVersions": ["1.0.0"]}' ;;
+esac
+`
+
+// cni writes what a daemon's pods get their network by, and returns the configuration
+// of it.
+func cni(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "no-network"), []byte(network), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "no.conflist"), []byte(`{"cniVersion": "1.0.0", "name": "no", "plugins": [{"type": "no-network"}]}`), 0o644))
+	return fmt.Sprintf("[plugins.\"io.containerd.cri.v1.runtime\".cni]\n  bin_dirs = [%q]\n  conf_dir = %q\n  use_internal_loopback = true\n", dir, dir)
+}
+
 // criTimeout bounds one call.
 const criTimeout = time.Minute
 
@@ -95,12 +114,14 @@ type pod struct {
 	t      *testing.T
 }
 
-// runPod starts a pod on the host's network, which takes no CNI; it is gone with
-// the test.
+// runPod starts a pod, on the host's network if nothing else is asked for, which takes
+// no CNI; it is gone with the test.
 func (n *worker) runPod(t *testing.T, handler string, security *cri.LinuxSandboxSecurityContext) *pod {
 	t.Helper()
 	name := n.NewID()
-	security.NamespaceOptions = &cri.NamespaceOption{Network: cri.NamespaceMode_NODE, Pid: cri.NamespaceMode_CONTAINER}
+	if security.NamespaceOptions == nil {
+		security.NamespaceOptions = &cri.NamespaceOption{Network: cri.NamespaceMode_NODE, Pid: cri.NamespaceMode_CONTAINER}
+	}
 	logs := filepath.Join(n.Dir, "pods", name)
 	must(t, os.MkdirAll(logs, 0o755))
 	p := &pod{worker: n, t: t, config: &cri.PodSandboxConfig{

@@ -3,6 +3,7 @@
 package kubernetes
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -63,7 +64,7 @@ func profile(t *testing.T) string {
 
 // TestCRI runs pods as the kubelet does.
 func TestCRI(t *testing.T) {
-	n := startWorker(t)
+	n := startWorkerWith(t, cni(t))
 
 	t.Run("profiles", func(t *testing.T) {
 		p := n.runPod(t, handler, sandbox(runtimeDefault))
@@ -100,6 +101,33 @@ func TestCRI(t *testing.T) {
 			t.Skip("this machine's root has not all capabilities, and a privileged container gets all: ", err)
 		}
 		want(t, p.exec(id, look...), false, 0)
+	})
+
+	// What the kubelet asks for where a pod has hostUsers: false.
+	t.Run("user namespace", func(t *testing.T) {
+		const first, count = 1 << 20, 1 << 16
+		ids := []*cri.IDMapping{{HostId: first, ContainerId: 0, Length: count}}
+		security := sandbox(runtimeDefault)
+		security.NamespaceOptions = &cri.NamespaceOption{
+			Network: cri.NamespaceMode_POD, Pid: cri.NamespaceMode_CONTAINER,
+			UsernsOptions: &cri.UserNamespace{Mode: cri.NamespaceMode_POD, Uids: ids, Gids: ids},
+		}
+		p := n.runPod(t, handler, security)
+		for _, tc := range []struct {
+			name    string
+			profile *cri.SecurityProfile
+			errno   syscall.Errno
+		}{
+			{"default", runtimeDefault, syscall.EPERM},
+			{"localhost", localhost(profile(t)), syscall.EIO},
+		} {
+			want(t, p.output(tc.name+"-look", p.container(tc.name+"-look", container(tc.profile), look...)), true, tc.errno)
+			id := p.container(tc.name, container(tc.profile), "/bin/sleep", "infinity")
+			want(t, p.exec(id, look...), true, tc.errno)
+			if r := p.exec(id, "cat", "/proc/self/uid_map"); strings.Join(strings.Fields(r.Stdout), " ") != fmt.Sprintf("0 %d %d", first, count) {
+				t.Errorf("%s: %s", tc.name, r)
+			}
+		}
 	})
 
 	// CRI does not know the type of the options, and hands them over as text.
