@@ -35,13 +35,9 @@ type attached struct {
 // (privileged, unconfined) has none, and nothing is published of it; nor is of one
 // whose filter the runtime installs itself.
 func inspect(id string, pid int, config []byte, where home) (*attached, error) {
-	parsed, err := bundle.Parse(config)
-	if err != nil {
-		return nil, err
-	}
 	text, err := hook.State(hook.DefaultRoot, id)
 	if errors.Is(err, hook.ErrNoContainer) {
-		return own(id, parsed, where)
+		return own(id, config, where)
 	}
 	if err != nil {
 		return nil, err
@@ -52,7 +48,7 @@ func inspect(id string, pid int, config []byte, where home) (*attached, error) {
 	}
 	if state.Pid != pid {
 		// An earlier container's, or that of one under another root.
-		return own(id, parsed, where)
+		return own(id, config, where)
 	}
 	a := &attached{annotations: map[string]string{}}
 	for name, value := range state.Annotations {
@@ -71,8 +67,12 @@ func inspect(id string, pid int, config []byte, where home) (*attached, error) {
 }
 
 // own returns what is known of a container of which nothing is published.
-func own(id string, config *bundle.Config, where home) (*attached, error) {
-	err := unasked(config)
+func own(id string, text []byte, where home) (*attached, error) {
+	config, err := bundle.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	err = unasked(config)
 	if err == nil || config.Seccomp() == nil || where.root == "" {
 		return &attached{}, err
 	}
@@ -98,7 +98,7 @@ func unasked(config *bundle.Config) error {
 		return nil
 	}
 	// It can ask for none: no rules and no default action.
-	_, err := filter.Build(filter.Request{Profile: "config.json", Text: config.Seccomp(), Seccomp: true})
+	_, _, err := (&filter.Request{Profile: "config.json", Text: config.Seccomp(), Seccomp: true}).Policy()
 	switch {
 	case errors.Is(err, filter.ErrDisabled):
 		return nil
