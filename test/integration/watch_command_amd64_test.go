@@ -44,7 +44,7 @@ func TestWatchTerminal(t *testing.T) {
 	pid := strconv.Itoa(l.cmd.Process.Pid)
 	ours, theirs := terminal(t)
 	live := command(t, Product(t, "seccomp-hook"), "watch", "--pid", pid, "--top", "2")
-	live.Stdout = theirs
+	live.Stdout, live.Stderr = theirs, theirs
 	must(t, live.Start())
 	theirs.Close()
 	piped := startWatch(t, "watch", "--pid", pid, "--top", "2")
@@ -62,7 +62,9 @@ func TestWatchTerminal(t *testing.T) {
 	l.live()
 	for read() {
 	}
-	must(t, live.Wait())
+	if err := live.Wait(); err != nil {
+		t.Fatalf("%v: %q", err, text)
+	}
 	if n := strings.Count(text, clear); n < 2 {
 		t.Errorf("written anew %d times", n)
 	}

@@ -73,7 +73,11 @@ func whileStopped(tid int, read func() error) (err error) {
 			err = errors.Join(err, fmt.Errorf("detach: %w", e))
 		}
 	}()
-	return read()
+	err = read()
+	if errors.Is(err, unix.ESRCH) { // its stop has ended meanwhile: it was killed, or replaced
+		return errReplaced
+	}
+	return err
 }
 
 func readPrograms(tid int) (programs []Program, err error) {
@@ -92,19 +96,27 @@ func readPrograms(tid int) (programs []Program, err error) {
 // seize attaches to the thread without stopping it.
 func seize(tid int) error {
 	err := ptrace(unix.PTRACE_SEIZE, tid, 0)
+	// A tracer may have let go since, and then nobody tells that there was one.
+	for tries := 0; errors.Is(err, unix.EPERM) && tries < mostTries; tries++ {
+		if s, statusErr := ReadStatus(tid); statusErr == nil && s.tracer != 0 {
+			return fmt.Errorf("%w, by process %d", ErrTraced, s.tracer)
+		}
+		err = ptrace(unix.PTRACE_SEIZE, tid, 0)
+	}
 	switch {
 	case errors.Is(err, unix.ESRCH):
 		return ErrNoThread
 	case errors.Is(err, unix.EPERM):
-		if s, err := ReadStatus(tid); err == nil && s.tracer != 0 {
-			return fmt.Errorf("%w, by process %d", ErrTraced, s.tracer)
-		}
 		return fmt.Errorf("attach: %w", permission(err, "root, or CAP_SYS_PTRACE"))
 	case err != nil:
 		return fmt.Errorf("attach: %w", err)
 	}
 	return nil
 }
+
+// mostTries is how often a thread that no tracer is seen of is seized, before that
+// is said not to be permitted.
+const mostTries = 10
 
 // errReplaced says that another thread of the process has executed a program:
 // the number is that thread's now, and nobody traces it (ptrace(2), "execve(2)
