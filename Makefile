@@ -113,6 +113,11 @@ test-image: tools build ## Build the DaemonSet's image twice, run its installer,
 	hack/dependencies.sh machine
 	go -C test/kubernetes test -count 1 -timeout 30m -tags integration,image -run '^TestImage$$' -v .
 
+.PHONY: test-critest
+test-critest: tools build ## Run the validation of cri-tools against plain runc, the shim and seccomp-runc; builds it first (root)
+	cd hack/critest && CGO_ENABLED=0 go test -trimpath -buildvcs=false -c -o ../../bin/tools/kubernetes/critest sigs.k8s.io/cri-tools/cmd/critest
+	go -C test/kubernetes test -count 1 -timeout 60m -tags integration,kubernetes -run '^TestCritest$$' -v .
+
 .PHONY: test-arm64
 test-arm64: ## Run the tests on arm64, in an emulated machine (root for its packages)
 	hack/dependencies.sh machine

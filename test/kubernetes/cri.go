@@ -31,13 +31,11 @@ const handler = "seccomp"
 // handlerWithOptions is another one, whose runtime is the distribution's runc.
 const handlerWithOptions = "options"
 
-// criPlugins configures containerd's CRI with the shim as a runtime handler.
+// criPlugins configures containerd's CRI with the shim as a runtime handler. What
+// follows may begin with keys of the last table.
 const criPlugins = `
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "` + pauseImage + `"
-[plugins."io.containerd.cri.v1.runtime"]
-  disable_apparmor = true
-  restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.` + handler + `]
@@ -47,6 +45,9 @@ const criPlugins = `
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.` + handlerWithOptions + `.options]
   SystemdCgroup = false
   BinaryName = "/usr/sbin/runc"
+[plugins."io.containerd.cri.v1.runtime"]
+  disable_apparmor = true
+  restrict_oom_score_adj = true
 `
 
 // network is a CNI plugin that gives pods no network: they have their loopback device
@@ -80,11 +81,12 @@ type worker struct {
 
 func startWorker(t *testing.T) *worker { return startWorkerWith(t, "") }
 
-// startWorkerWith is startWorker with more configuration of plugins.
-func startWorkerWith(t *testing.T, plugins string) *worker {
+// startWorkerWith is startWorker with more configuration of plugins, and options.
+func startWorkerWith(t *testing.T, plugins string, options ...integration.DaemonOption) *worker {
 	t.Helper()
-	n := &worker{Daemon: integration.StartDaemon(t, integration.NewestDaemon(t), integration.Plugins(criPlugins+plugins)), t: t}
-	n.importImage(pauseImage, "/bin/sleep", "infinity")
+	options = append(options, integration.Plugins(criPlugins+plugins))
+	n := &worker{Daemon: integration.StartDaemon(t, integration.NewestDaemon(t), options...), t: t}
+	n.importImage(pauseImage, "/bin/tail", "-f", "/dev/null") // critest counts the processes of a pod that have the name sleep
 	n.importImage(boxImage, "/bin/sleep", "infinity")
 	conn, err := grpc.NewClient("unix://"+n.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	must(t, err)

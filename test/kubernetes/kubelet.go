@@ -123,16 +123,16 @@ func removeCgroups(dir string) {
 	}
 }
 
-// sweep removes the sandboxes of pods that are gone: the kubelet keeps them for a
-// while.
-func (k *kubelet) sweep(t *testing.T) {
+// sweep removes the sandboxes of pods that are gone, which the kubelet keeps for a
+// while, and of those that a client has left.
+func (n *worker) sweep(t *testing.T) {
 	t.Helper()
-	list, err := k.runtime.ListPodSandbox(k.context(), &cri.ListPodSandboxRequest{})
+	list, err := n.runtime.ListPodSandbox(n.context(), &cri.ListPodSandboxRequest{})
 	must(t, err)
 	for _, sandbox := range list.Items {
-		_, err := k.runtime.StopPodSandbox(k.context(), &cri.StopPodSandboxRequest{PodSandboxId: sandbox.Id})
+		_, err := n.runtime.StopPodSandbox(n.context(), &cri.StopPodSandboxRequest{PodSandboxId: sandbox.Id})
 		must(t, err)
-		_, err = k.runtime.RemovePodSandbox(k.context(), &cri.RemovePodSandboxRequest{PodSandboxId: sandbox.Id})
+		_, err = n.runtime.RemovePodSandbox(n.context(), &cri.RemovePodSandboxRequest{PodSandboxId: sandbox.Id})
 		must(t, err)
 	}
 }
