@@ -141,6 +141,34 @@ func (f *faulty) stopped() []int {
 // stop lasts for as many looks at /proc.
 const stopLooks = 50
 
+// killShim kills the shim of a container while one of its processes is stopped at the
+// ordered step, if it comes to that and stops is true, takes the order back, and
+// returns the command's result.
+func (f *faulty) killShim(t *testing.T, d *Daemon, id string, result <-chan Result, stops bool) (r Result) {
+	t.Helper()
+	var stopped []int
+	Eventually(t, "the step or the end", func() bool {
+		if stops {
+			stopped = f.stopped()
+		}
+		select {
+		case r = <-result:
+			return true
+		default:
+			return len(stopped) > 0
+		}
+	})
+	f.clear(t)
+	if len(stopped) > 0 {
+		must(t, unix.Kill(d.Shim(id), unix.SIGKILL))
+		for _, pid := range stopped {
+			_ = unix.Kill(pid, unix.SIGCONT) // killed with the shim, if it was its child
+		}
+		r = <-result
+	}
+	return r
+}
+
 // wantSafe: what ran, ran under the profile.
 func wantSafe(t *testing.T, r Result) (ran bool) {
 	t.Helper()
@@ -211,26 +239,7 @@ func TestContainerdShimKilled(t *testing.T) {
 				f.set(t, x, unix.SIGSTOP)
 				go func() { result <- d.Exec(id, look...) }()
 			}
-			var r Result
-			var stopped []int
-			Eventually(t, "the step or the end", func() bool {
-				stopped = f.stopped()
-				select {
-				case r = <-result:
-					return true
-				default:
-					return len(stopped) > 0
-				}
-			})
-			f.clear(t)
-			if len(stopped) > 0 {
-				must(t, unix.Kill(d.Shim(id), unix.SIGKILL))
-				for _, pid := range stopped {
-					_ = unix.Kill(pid, unix.SIGCONT) // killed with the shim, if it was its child
-				}
-				r = <-result
-			}
-			wantSafe(t, r)
+			wantSafe(t, f.killShim(t, d, id, result, true))
 			f.wantGone(t, d, id)
 		})
 	}

@@ -68,27 +68,7 @@ func TestContainerdListener(t *testing.T) {
 					f.set(t, x, signal)
 					go func() { result <- d.Exec(id, look...) }()
 				}
-				var r Result
-				var stopped []int
-				Eventually(t, "the step or the end", func() bool {
-					if signal == unix.SIGSTOP {
-						stopped = f.stopped()
-					}
-					select {
-					case r = <-result:
-						return true
-					default:
-						return len(stopped) > 0
-					}
-				})
-				f.clear(t)
-				if len(stopped) > 0 {
-					must(t, unix.Kill(d.Shim(id), unix.SIGKILL))
-					for _, pid := range stopped {
-						_ = unix.Kill(pid, unix.SIGCONT) // killed with the shim, if it was its child
-					}
-					r = <-result
-				}
+				r := f.killShim(t, d, id, result, signal == unix.SIGSTOP)
 				// Without an agent, whose listener was closed, the call fails as well.
 				got, ran := r.Lines()["call 135"]
 				if ran && (got != strconv.Itoa(-notifyErrno) && got != strconv.Itoa(-int(unix.ENOSYS)) || r.Lines()["Seccomp"] != "2") {
