@@ -5,10 +5,10 @@
  * and twice that with all of seccomp-hook in it.
  *
  * What it does itself is the plain case of a start, an exec and a deletion, and
- * to become the real runtime where the command is that one's alone. All else, and whatever is
- * unusual, it leaves to the Go program seccomp-hook, which is beside it and
- * does the same without it (pkg/runtime). It decides nothing: the filter of an
- * exec is the one that the Go program has left for it (ticket.c).
+ * to become the real runtime where the command is that one's alone. All else,
+ * and whatever is unusual, it leaves to the Go program seccomp-hook, which is
+ * beside it and does the same without it (pkg/runtime). It decides nothing: the
+ * filter of an exec is the one that the Go program has left for it (ticket.c).
  */
 #include "front.h"
 #include "steps.h"

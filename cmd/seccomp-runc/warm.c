@@ -124,6 +124,18 @@ static char **warm_crun(const struct invocation *invocation, const struct config
 	return handed(invocation, fd);
 }
 
+/*
+ * followable says whether runc can be followed. Hooks would inherit the filter, and
+ * without a mount namespace nobody is seen to enter the container. To map a mount's
+ * ids runc starts a process that it traces (runc 1.5,
+ * internal/userns/usernsfd_linux.go, spawnProc), which fails where a follower traces
+ * it already.
+ */
+static bool followable(const struct config *c)
+{
+	return !c->hooked && c->mounts && !c->mapped;
+}
+
 /* warm_runc attaches the filter to this process, suspended. */
 static char **warm_runc(const struct invocation *invocation, const char *runtime, struct stand_in *s, const struct config *c,
 			const struct ready *ready)
@@ -135,12 +147,7 @@ static char **warm_runc(const struct invocation *invocation, const char *runtime
 	bool crun, placed;
 	long follower, fd;
 
-	/*
-	 * To map a mount's ids runc starts a process that it traces (runc 1.5,
-	 * internal/userns/usernsfd_linux.go, spawnProc), which fails where a follower
-	 * traces it already.
-	 */
-	if (c->hooked || !c->mounts || c->mapped || !simple(invocation->id))
+	if (!simple(invocation->id))
 		return NULL;
 	made = (struct made){.id = invocation->id, .config = c, .ready = ready};
 	append(&made.directory, PUBLISHED "/");
@@ -197,7 +204,7 @@ char **warm(char **argv, const struct invocation *invocation, const char *runtim
 	/* Only root of the host can suspend a filter. */
 	if (!invocation->id || family == ANY || (family == RUNC && !host_root()) || !lock_bundle(invocation, &s))
 		return NULL;
-	if (read_bundle(s.bundle, &config) && config.seccomp.at && !config.decided && (family == CRUN || (!config.hooked && config.mounts && !config.mapped)) &&
+	if (read_bundle(s.bundle, &config) && config.seccomp.at && !config.decided && (family == CRUN || followable(&config)) &&
 	    find_ready(argv, &config, runtime, family, &ready))
 		args = family == CRUN ? warm_crun(invocation, &config, &ready) : warm_runc(invocation, runtime, &s, &config, &ready);
 	if (!args)
