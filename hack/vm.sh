@@ -11,6 +11,7 @@
 #
 # usage: hack/vm.sh [OPTION...] OVERLAY COMMAND [ARGUMENT...]
 #        hack/vm.sh [--arch ARCH] --kernels   lists the series that Debian serves, and where
+#        hack/vm.sh [--arch ARCH] --package NAME --unpack FOLDER   the machine's files, and boots nothing
 #   --arch ARCH          amd64, arm64 or s390x; default arm64
 #   --kernel SERIES      the newest kernel of 5.10, 6.1, …; default 6.1
 #   --suite SUITE        where Debian serves that kernel; default bookworm
@@ -22,7 +23,7 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 arch=arm64 kernel=6.1 suite=bookworm memory=2048 timeout=600
-packages=(busybox-static crun runc) append=() kernels=
+packages=(busybox-static crun runc) append=() kernels="" unpack=""
 while [[ ${1-} == --* ]]; do
 	if [ "$1" = --kernels ]; then
 		kernels=1
@@ -40,6 +41,7 @@ while [[ ${1-} == --* ]]; do
 	--package) packages+=("$2") ;;
 	--append) append+=("$2") ;;
 	--memory) memory=$2 ;;
+	--unpack) unpack=$2 ;;
 	--timeout) timeout=$2 ;;
 	*)
 		echo "$0: what is $1?" >&2
@@ -48,7 +50,7 @@ while [[ ${1-} == --* ]]; do
 	esac
 	shift 2
 done
-if [ $# -lt 2 ] && [ -z "$kernels" ]; then
+if [ $# -lt 2 ] && [ -z "$kernels$unpack" ]; then
 	sed -n '/^# usage/,/^[^#]/s/^# \?//p' "$0" >&2
 	exit 2
 fi
@@ -143,16 +145,21 @@ if [ -n "$kernels" ]; then
 	list_kernels
 	exit
 fi
-overlay=$(realpath "$1")
-shift
+[ -n "$unpack" ] || overlay=$(realpath "$1")
 {
 	fetch_packages
-	fetch_kernel
+	[ -n "$unpack" ] || fetch_kernel
 } >"$work/log" 2>&1 9>&- || {
 	cat "$work/log" >&2
 	exit 1
 }
 flock --unlock 9
+if [ -n "$unpack" ]; then
+	mkdir -p "$unpack"
+	cpio --extract --make-directories --quiet --directory "$unpack" <"$base"
+	exit
+fi
+shift
 
 # The kernel's first root cannot be pivoted away from (pivot_root(2)), which
 # runtimes do. A bind mount of it can.

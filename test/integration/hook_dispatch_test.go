@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"seccomp-hook/pkg/install"
 )
 
 // dispatching is a bundle whose program may make system calls from the given
@@ -21,8 +24,18 @@ func dispatching(t *testing.T, areas string, options ...Option) *hooked {
 
 // TestHookDispatch: a static program makes calls from its own text as ever, and
 // the filter still decides on them; where that is, the state says. A program
-// whose text is not the area gets SIGSYS at its first call.
+// whose text is not the area gets SIGSYS at its first call. Where the kernel lets no
+// tracer set a dispatch, there is no container.
 func TestHookDispatch(t *testing.T) {
+	if _, err := install.DispatchOf(newPuppet(t).tid); errors.Is(err, install.ErrNoDispatch) { // TestKernelFacts says whether that is so
+		EachRuntime(t, func(t *testing.T, rt Runtime) {
+			got := dispatching(t, "text", WithVictim(Probe, "say", "it runs")).Run(rt)
+			if got.Code == 0 || got.Stdout != "" || !strings.Contains(got.Stderr, install.ErrNoDispatch.Error()) {
+				t.Errorf("%s, want an error with %q", got, install.ErrNoDispatch)
+			}
+		})
+		t.Skip(err)
+	}
 	EachRuntime(t, func(t *testing.T, rt Runtime) {
 		for name, victim := range map[string]struct {
 			Victim

@@ -181,6 +181,7 @@ func TestInspectFaults(t *testing.T) {
 
 // TestInspectWithoutPrivilege asks from a thread that has given everything up.
 func TestInspectWithoutPrivilege(t *testing.T) {
+	newReader(t) // with privileges there is one
 	p := newPuppet(t)
 	p.must(p.install(bpf.Program{bpf.Ret(bpf.RetAllow)}, 0))
 	done := make(chan error)

@@ -197,14 +197,18 @@ func build(t *testing.T, arch string, suites []suite) (overlay string) {
 	return overlay
 }
 
-// buildRunc builds the newest runc, a static program without libseccomp: the
-// filter is not runc's here.
+// buildRunc builds the newest runc, a static program, with Debian's libseccomp of that
+// architecture: plain runc is what the product is compared with.
 func buildRunc(t *testing.T, arch, output string) {
 	t.Helper()
-	compiler := map[string]string{"amd64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}[arch]
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -extldflags=-static", "-tags", "netgo,osusergo", "-o", output, "github.com/opencontainers/runc")
-	cmd.Dir = filepath.Join(integration.Root(t), "hack/tools/runc")
-	cmd.Env = append(os.Environ(), "GOARCH="+arch, "CGO_ENABLED=1", "CC="+compiler)
+	root := integration.Root(t)
+	sysroot := t.TempDir()
+	compile(t, arch, filepath.Join(root, "hack/vm.sh"), "--arch", arch, "--package", "libseccomp-dev", "--unpack", sysroot)
+	triplet := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[arch]
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -extldflags=-static", "-tags", "netgo,osusergo,seccomp", "-o", output, "github.com/opencontainers/runc")
+	cmd.Dir = filepath.Join(root, "hack/tools/runc")
+	cmd.Env = append(os.Environ(), "GOARCH="+arch, "CGO_ENABLED=1", "CC="+triplet+"-gcc",
+		"PKG_CONFIG_SYSROOT_DIR="+sysroot, "PKG_CONFIG_LIBDIR="+filepath.Join(sysroot, "usr/lib", triplet, "pkgconfig"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", cmd, err, out)
 	}
