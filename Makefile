@@ -96,8 +96,8 @@ integration: tools build ## Run the tests against real runtimes and the running 
 	go -C test/kubernetes test -count 1 -timeout 10m -tags integration ./...
 
 .PHONY: test-runc
-test-runc: tools build ## Run all of runc's own test suite against seccomp-runc, and with a filter in every container (root)
-	go test -count 1 -timeout 60m -tags integration -run '^TestRuncSuite$$' -v ./test/integration -suite-all
+test-runc: tools build ## Run all of runc's own test suite and the OCI's validation against seccomp-runc (root)
+	go test -count 1 -timeout 60m -tags integration -run '^(TestRuncSuite|TestRuntimeTools)$$' -v ./test/integration -suite-all
 
 .PHONY: test-engines
 test-engines: tools build ## Run Docker Engine and Podman with seccomp-runc and the hook (root)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds what the tests run: the tools of hack/tools, each in a module of its
 # own so that none moves the dependencies of another or of the product. The
-# binaries go to bin/tools, those of a second version of a tool and runc's test
-# helpers to a folder below. A module whose files, builder and compiler are the
+# binaries go to bin/tools, those of a second version of a tool, runc's test
+# helpers and the OCI's programs to a folder below. A module whose files, builder and compiler are the
 # ones of its last build is left alone.
 #
 # usage: hack/build-tools.sh [MODULE...]      default: all
@@ -21,6 +21,7 @@ place() {
 	case "$1 $2" in
 	*/tests/cmd/*) echo "$out/runc-tests" ;;
 	containerd-2.1\ *) echo "$out/containerd-2.1" ;;
+	runtime-tools\ *) echo "$out/runtime-tools" ;;
 	*) echo "$out" ;;
 	esac
 }
@@ -37,10 +38,13 @@ for module in "$@"; do
 	fi
 	(
 		cd "$module"
+		# runc needs cgo (nsenter, libseccomp); with cgo the rest merely builds as well, but for
+		# what runs in a container that has no libraries.
+		cgo=1
+		[ "$module" != runtime-tools ] || cgo=0
 		for package in $(go list tool); do
 			echo "build $package $(go list -f '{{.Module.Version}}' "$package")"
-			# runc needs cgo (nsenter, libseccomp); with cgo the rest merely builds as well.
-			CGO_ENABLED=1 go build -trimpath -buildvcs=false -tags seccomp -o "$(place "$module" "$package")/" "$package"
+			CGO_ENABLED=$cgo go build -trimpath -buildvcs=false -ldflags '-s -w' -tags seccomp -o "$(place "$module" "$package")/" "$package"
 		done
 	)
 	echo "$stamp" >"$out/.$module"

@@ -14,3 +14,7 @@ for platform in darwin/arm64 windows/amd64 freebsd/amd64 linux/386 linux/s390x l
 done
 echo "vet linux/arm64: everything"
 GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go vet ./...
+for arch in arm64 s390x; do
+	echo "vet linux/$arch: what runs in machines of it"
+	GOOS=linux GOARCH=$arch CGO_ENABLED=0 go vet -tags integration ./test/integration
+done

@@ -47,6 +47,33 @@ func denying(t testing.TB) Option {
 	return Seccomp(&profile)
 }
 
+// denyingWith is linux.seccomp that denies unshare with an errno.
+func denyingWith(errno uint) Option {
+	return Seccomp(&specs.LinuxSeccomp{
+		DefaultAction: specs.ActAllow,
+		Syscalls:      []specs.LinuxSyscall{{Names: []string{"unshare"}, Action: specs.ActErrno, ErrnoRet: &errno}},
+	})
+}
+
+// toldOf returns the annotations of ours that are told of a running container: in
+// what is published, and under crun, of which nothing is, in its own state.
+func toldOf(t testing.TB, c *Container) map[string]string {
+	t.Helper()
+	told := c.StateJSON().Annotations
+	if text, err := os.ReadFile(filepath.Join(stateDir, c.ID, "state.json")); err == nil {
+		var state specs.State
+		must(t, json.Unmarshal(text, &state))
+		told = state.Annotations
+	}
+	ours := map[string]string{}
+	for name, value := range told {
+		if short, is := strings.CutPrefix(name, "io.seccomp-hook."); is {
+			ours[short] = value
+		}
+	}
+	return ours
+}
+
 // kept is a config.json as it was.
 type kept struct {
 	path string

@@ -4,7 +4,6 @@ package integration
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,25 +21,6 @@ import (
 	"seccomp-hook/pkg/arch"
 )
 
-// toldOf returns the annotations of ours that are told of a running container: in
-// what is published, and under crun, of which nothing is, in its own state.
-func toldOf(t testing.TB, c *Container) map[string]string {
-	t.Helper()
-	told := c.StateJSON().Annotations
-	if text, err := os.ReadFile(filepath.Join(stateDir, c.ID, "state.json")); err == nil {
-		var state specs.State
-		must(t, json.Unmarshal(text, &state))
-		told = state.Annotations
-	}
-	ours := map[string]string{}
-	for name, value := range told {
-		if short, is := strings.CutPrefix(name, "io.seccomp-hook."); is {
-			ours[short] = value
-		}
-	}
-	return ours
-}
-
 // unshares returns what a call of unshare(2) gets in a container of a bundle, by
 // init and by an exec.
 func unshares(t testing.TB, rt Runtime, options ...Option) (init, execd string, c *Container) {
@@ -56,14 +36,6 @@ func unshares(t testing.TB, rt Runtime, options ...Option) (init, execd string, 
 		return strings.Contains(line, "\n")
 	})
 	return Result{Stdout: c.Output()}.Lines()[key], c.Exec(append([]string{program}, call(nrUnshare)...)...).Lines()[key], c
-}
-
-// denyingWith is linux.seccomp that denies unshare with an errno.
-func denyingWith(errno uint) Option {
-	return Seccomp(&specs.LinuxSeccomp{
-		DefaultAction: specs.ActAllow,
-		Syscalls:      []specs.LinuxSyscall{{Names: []string{"unshare"}, Action: specs.ActErrno, ErrnoRet: &errno}},
-	})
 }
 
 // TestWarm: the second start of a profile comes from its ready filter, without a
