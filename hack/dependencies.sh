@@ -8,7 +8,7 @@ set -euo pipefail
 # What hack/vm.sh needs, and to build what runs in its machines. Of compilers for
 # 32 bits there is no gcc-multilib here: that package conflicts with those for
 # other architectures.
-machine=(cpio gcc gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-12-multilib libc6-dev libc6-dev-arm64-cross linux-libc-dev-arm64-cross qemu-system-arm qemu-system-x86 qemu-user-static)
+machine=(cpio gcc gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-12-multilib libc6-dev libc6-dev-arm64-cross linux-libc-dev-arm64-cross pkg-config qemu-system-arm qemu-system-x86 qemu-user-static)
 case "${1-}" in
 demo) packages=(busybox-static gcc jq libc6-dev runc) ;;
 lint) packages=(gcc gcc-aarch64-linux-gnu libc6-dev libseccomp-dev linux-libc-dev-arm64-cross pkg-config shellcheck) ;;

@@ -161,7 +161,7 @@ fi
 flock --unlock 9
 if [ -n "$unpack" ]; then
 	mkdir -p "$unpack"
-	cpio --extract --make-directories --quiet --directory "$unpack" <"$base"
+	cpio --extract --unconditional --make-directories --quiet --directory "$unpack" <"$base"
 	exit
 fi
 shift

@@ -198,17 +198,20 @@ func build(t *testing.T, arch string, suites []suite) (overlay string) {
 }
 
 // buildRunc builds the newest runc, a static program, with Debian's libseccomp of that
-// architecture: plain runc is what the product is compared with.
+// architecture: plain runc is what the product is compared with. Where libseccomp lies
+// is no matter of pkg-config's, whose answers Go's cache keeps without their question.
 func buildRunc(t *testing.T, arch, output string) {
 	t.Helper()
 	root := integration.Root(t)
-	sysroot := t.TempDir()
+	sysroot := filepath.Join(root, ".build/machine/sysroot", arch)
 	compile(t, arch, filepath.Join(root, "hack/vm.sh"), "--arch", arch, "--package", "libseccomp-dev", "--unpack", sysroot)
 	triplet := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[arch]
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -extldflags=-static", "-tags", "netgo,osusergo,seccomp", "-o", output, "github.com/opencontainers/runc")
+	libraries := filepath.Join(sysroot, "usr/lib", triplet)
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -extldflags '-static -L"+libraries+"'",
+		"-tags", "netgo,osusergo,seccomp", "-o", output, "github.com/opencontainers/runc")
 	cmd.Dir = filepath.Join(root, "hack/tools/runc")
 	cmd.Env = append(os.Environ(), "GOARCH="+arch, "CGO_ENABLED=1", "CC="+triplet+"-gcc",
-		"PKG_CONFIG_SYSROOT_DIR="+sysroot, "PKG_CONFIG_LIBDIR="+filepath.Join(sysroot, "usr/lib", triplet, "pkgconfig"))
+		"PKG_CONFIG_LIBDIR="+filepath.Join(libraries, "pkgconfig"), "CGO_CFLAGS=-O2 -g -I"+filepath.Join(sysroot, "usr/include"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", cmd, err, out)
 	}
