@@ -53,12 +53,22 @@ func TestMain(m *testing.M) {
 
 // testFault does what faultVariable says, "STEP SIGNAL PID": send a signal at
 // the beginning of a step, to a process's first thread, 0 being the installer;
-// or, with a minus, let a victim go on.
+// or, with a minus, let a victim go on. With "STEP SIGNAL PID THREAD" that thread of
+// the victim is seized before, and has ended afterwards.
 func testFault(step Step) {
 	var at Step
-	var signal, pid int
-	if _, err := fmt.Sscan(os.Getenv(faultVariable), &at, &signal, &pid); err != nil || at != step {
+	var signal, pid, thread int
+	if n, _ := fmt.Sscan(os.Getenv(faultVariable), &at, &signal, &pid, &thread); n < 3 || at != step {
 		return
+	}
+	if thread != 0 {
+		if err := seize(thread, suspended); err != nil {
+			panic(err)
+		}
+		defer func() {
+			for unix.Waitid(unix.P_PID, thread, nil, unix.WEXITED|unix.WNOWAIT|unix.WALL, nil) == unix.EINTR {
+			}
+		}()
 	}
 	switch {
 	case pid == 0:
@@ -86,6 +96,7 @@ var acts = map[string]func(){
 	"children": actChildren,
 	"spawner":  actSpawner,
 	"racers":   actRacers,
+	"pair":     actPair,
 	"program":  actProgram,
 	"vdso":     actVDSO,
 	"armed":    actArmed,

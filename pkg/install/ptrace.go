@@ -11,9 +11,13 @@ import (
 // Every pointer below becomes a uintptr inside the system call's own
 // expression: a goroutine's stack may move at any other point.
 
-// seize attaches to a thread without stopping it.
+// seize attaches to a thread without stopping it. It can take as long as an exec of
+// the process takes; other goroutines run meanwhile.
 func seize(tid int, options uintptr) error {
-	return control(unix.PTRACE_SEIZE, tid, options)
+	if _, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(tid), 0, options, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // control makes a ptrace request whose only argument is a number.

@@ -3,12 +3,14 @@
 package install
 
 import (
+	"errors"
 	goflag "flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -153,7 +155,8 @@ func actSpawner() {
 
 // TestRacingExecs has several threads execute a program at once, at each step of the
 // installation from when they are seized on: whichever comes first, the program is
-// filtered, or killed, and then nothing is said to be installed.
+// filtered, or killed, and then nothing is said to be installed. The installer does
+// not wait for ever.
 func TestRacingExecs(t *testing.T) {
 	needSuspend(t)
 	if runtime.GOARCH != "amd64" {
@@ -162,12 +165,15 @@ func TestRacingExecs(t *testing.T) {
 	path := executable(t, elf64(firstDenied64), 0o755)
 	outcomes := map[string]int{}
 	for range *rounds {
-		for step := StepConfirm; step <= StepReport; step++ {
+		for step := StepSeize; step <= StepReport; step++ {
 			v := newVictim(t, "racers", executeVariable+"="+path)
 			_, err := install(t, v, request(denying(0)), fmt.Sprintf("%s=%d 0 %d", faultVariable, step, -v.pid()))
 			_, _ = v.in.Write([]byte("\n")) // not every installation has every step
 			said, status := v.ends()
-			if err == nil && status != verdict || err != nil && status != -int(unix.SIGKILL) {
+			switch {
+			case errors.Is(err, ErrLost), err == nil && status != verdict,
+				// Before it is seized a runtime that does not wait for its hook gets away.
+				err != nil && status != -int(unix.SIGKILL) && step > StepSeize:
 				t.Errorf("step %s: %v, status %d, %q", step, err, status, said)
 			}
 			outcomes[fmt.Sprint("installed ", err == nil, ", status ", status)]++
@@ -194,4 +200,66 @@ func actRacers() {
 	waitForGo()
 	close(proceed)
 	select {}
+}
+
+// TestSeizingDuringExec has a thread execute a program while another one has been
+// seized, and the others have not. The kernel holds up who seizes them until the exec
+// is done, and the exec until the installer has taken the end of the seized thread.
+func TestSeizingDuringExec(t *testing.T) {
+	needSuspend(t)
+	v := prepareVictim(t, "pair", executeVariable+"=/bin/cat")
+	v.start()
+	v.lines.Scan()
+	second := v.lines.Text()
+	v.expect("ready")
+	_, err := install(t, v, request(denying(denied)), fmt.Sprintf("%s=%d 0 %d %s", faultVariable, StepSeize, -v.pid(), second))
+	if !errors.Is(err, ErrEarlyExec) && !errors.Is(err, ErrNotRuntime) && !errors.Is(err, ErrGone) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestReplacedThread: a thread that is waited for and executes a program has the
+// number of the first one then, and no end.
+func TestReplacedThread(t *testing.T) {
+	v := prepareVictim(t, "pair", secondVariable+"=1")
+	v.start()
+	v.lines.Scan()
+	second, err := strconv.Atoi(v.lines.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.expect("ready")
+	err = <-onThread(func() error {
+		if err := seize(second, follow); err != nil {
+			return err
+		}
+		v.proceed()
+		_, err := new(tracer).await(second)
+		return err
+	})
+	if !errors.Is(err, ErrEarlyExec) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// secondVariable, where it is not empty, has the second thread of a pair execute the
+// program.
+const secondVariable = "TEST_SECOND"
+
+// actPair has a second thread and says which.
+func actPair() {
+	second, turn := make(chan int), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		second <- unix.Gettid()
+		<-turn
+		execProgram()
+	}()
+	fmt.Println(<-second)
+	waitForGo()
+	if os.Getenv(secondVariable) != "" {
+		close(turn)
+		select {}
+	}
+	execProgram()
 }

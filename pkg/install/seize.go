@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -99,15 +101,15 @@ func strangers(seized, tids []int) error {
 	return nil
 }
 
-// seizeThread attaches to one thread and reports whether that had to be done:
-// not where the thread has ended or is seized already.
+// seizeThread attaches to one thread and reports whether that had to be done, and
+// the threads are to be listed anew: not where it is a zombie or seized already.
 func (p *process) seizeThread(tid int, options uintptr) (fresh bool, err error) {
-	err = seize(tid, options)
+	err = p.seizeReaping(tid, options)
 	switch err {
 	case nil:
 		return true, nil
 	case unix.ESRCH:
-		return false, nil
+		return true, nil // it has ended, or executed a program; look again
 	case unix.EPERM:
 	default:
 		return false, fmt.Errorf("PTRACE_SEIZE of thread %d: %w", tid, err)
@@ -128,6 +130,51 @@ func (p *process) seizeThread(tid int, options uintptr) (fresh bool, err error) 
 		return false, &detailed{ErrTraced, fmt.Sprintf("thread %d by process %d, which must let go of it first", tid, tracer)}
 	}
 	return false, fmt.Errorf("PTRACE_SEIZE of thread %d: %w", tid, err)
+}
+
+// stuck is after what time, and how often, a PTRACE_SEIZE has its dead taken. It takes
+// some microseconds.
+const stuck = 10 * time.Millisecond
+
+// seizeReaping is seize for a process whose other threads are seized already. The
+// kernel holds the request up while a thread of the process is in execve(2)
+// (kernel/ptrace.c, ptrace_attach: cred_guard_mutex). That one waits until the
+// other threads have ended and whoever traces them has taken their ends
+// (fs/exec.c, de_thread): for this very process, so another thread of it does that.
+func (p *process) seizeReaping(tid int, options uintptr) error {
+	var reaping sync.Mutex
+	returned := false
+	reaping.Lock()
+	var timer *time.Timer
+	timer = time.AfterFunc(stuck, func() {
+		reaping.Lock()
+		defer reaping.Unlock()
+		if !returned { // from here on the tracer waits for them itself
+			p.reap()
+			timer.Reset(stuck)
+		}
+	})
+	reaping.Unlock()
+	err := seize(tid, options)
+	reaping.Lock()
+	defer reaping.Unlock()
+	returned = true
+	timer.Stop()
+	return err
+}
+
+// reap takes the ends of the process's threads that the caller's process traces.
+func (p *process) reap() {
+	tids, _, err := p.threads()
+	if err != nil {
+		return // it has ended
+	}
+	for _, tid := range tids {
+		// Of a thread that has not ended a stop would be taken.
+		if st, err := p.status(tid); err == nil && st.ended() {
+			_, _ = unix.Wait4(tid, nil, unix.WALL|unix.WNOHANG, nil) // it need not be one that is traced
+		}
+	}
 }
 
 // refusal says in an administrator's words why the kernel does not let this

@@ -75,6 +75,10 @@ func (t *tracer) next() (stop, error) {
 // back until the ends of the others were taken (delay_group_leader), so that a
 // wait for the first alone would last for ever. The others go on: the thread may be
 // waiting for one, as a parent does for its child (vfork(2)).
+//
+// A thread that executes a program gets the number of its process's first one, and no
+// end is reported (ptrace(2), execve(2) under ptrace). Then it is ErrEarlyExec; or
+// ErrGone, where the process was killed since.
 func (t *tracer) await(tid int) (stop, error) {
 	for {
 		s, err := waitActively()
@@ -84,7 +88,13 @@ func (t *tracer) await(tid int) (stop, error) {
 		t.pending = slices.DeleteFunc(t.pending, func(p stop) bool { return p.tid == s.tid })
 		switch {
 		case s.ended():
+			if unix.Kill(tid, 0) == unix.ESRCH {
+				return s, ErrGone
+			}
 		case s.event() == unix.PTRACE_EVENT_EXEC:
+			if former, err := unix.PtraceGetEventMsg(s.tid); err == nil && int(former) == tid {
+				return s, ErrEarlyExec
+			}
 			t.pending = append(t.pending, s)
 		default:
 			if err := s.pass(); err != nil && err != unix.ESRCH {
