@@ -121,9 +121,12 @@ bool publish(struct made *m)
 	for (const char *const *name = earlier; *name; name++)
 		sys(unlinkat, directory, *name, 0);
 	names_of(m, &filter, &ticket);
-	if (save(directory, "filter", (struct iovec[]){{(void *)m->ready->filter.at, m->ready->filter.size}}, 1) &&
-	    sys(linkat, directory, "filter", directory, filter.at, 0) == 0)
-		done = save_ticket(directory, m, ticket.at) && save_state(directory, m);
+	if (save(directory, "filter", (struct iovec[]){{(void *)m->ready->filter.at, m->ready->filter.size}}, 1)) {
+		if (sys(linkat, directory, "filter", directory, filter.at, 0) == 0)
+			done = save_ticket(directory, m, ticket.at) && save_state(directory, m);
+		else
+			sys(unlinkat, directory, "filter", 0); /* forget would not know whose it is */
+	}
 	sys(close, directory);
 	return done;
 }

@@ -80,6 +80,10 @@ func publish(root string, state *specs.State, f *filter.Filter) error {
 	if err == nil {
 		err = write(dir, stateFile, append(text, '\n'))
 	}
+	if init, initErr := InitOf(state.Pid); err != nil && initErr == nil {
+		// Remove leaves alone what is an init's that lives.
+		_ = os.Remove(filepath.Join(dir, init.fileName())) // err counts
+	}
 	return err
 }
 
