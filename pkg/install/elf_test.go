@@ -40,6 +40,36 @@ var (
 	}
 )
 
+// enter64 enters the user namespace of descriptor 3, makes the current directory its
+// root, if it has an argument, and executes "program" there. It exits with the errno
+// of what fails.
+var enter64 = []byte{
+	0xbf, 3, 0, 0, 0, // mov $3, %edi
+	0xbe, 0, 0, 0, 0x10, // mov $CLONE_NEWUSER, %esi
+	0xb8, 0x34, 1, 0, 0, // mov $setns, %eax
+	0x0f, 0x05, // syscall
+	0x85, 0xc0, // test %eax, %eax
+	0x75, 45, // jnz fail
+	0x83, 0x3c, 0x24, 2, // cmpl $2, (%rsp)
+	0x75, 18, // jne execute
+	0x48, 0x8d, 0x3d, 51, 0, 0, 0, // lea dot(%rip), %rdi
+	0xb8, 161, 0, 0, 0, // mov $chroot, %eax
+	0x0f, 0x05, // syscall
+	0x85, 0xc0, // test %eax, %eax
+	0x75, 21, // jnz fail
+	0x48, 0x8d, 0x3d, 25, 0, 0, 0, // execute: lea program(%rip), %rdi
+	0x48, 0x8d, 0x74, 0x24, 8, // lea 8(%rsp), %rsi
+	0x31, 0xd2, // xor %edx, %edx
+	0xb8, 59, 0, 0, 0, // mov $execve, %eax
+	0x0f, 0x05, // syscall
+	0xf7, 0xd8, // fail: neg %eax
+	0x89, 0xc7, // mov %eax, %edi
+	0xb8, 231, 0, 0, 0, // mov $exit_group, %eax
+	0x0f, 0x05, // syscall
+	'p', 'r', 'o', 'g', 'r', 'a', 'm', 0,
+	'.', 0,
+}
+
 // strayCall64 makes the denied call from its text, then getpid from a page that
 // it maps for it, and exits with the errno of the former.
 var strayCall64 = []byte{

@@ -29,12 +29,16 @@ type child struct {
 	// parent's memory, and the parent waits (CLONE_VM, CLONE_VFORK); and of
 	// unshare(2) in the child.
 	clone, unshare uintptr
+	// setns has the child enter another user namespace with setns(2), and then the
+	// container's root.
+	setns bool
 }
 
 var childKinds = []child{
 	{name: "vfork"},
 	{name: "clone into a user namespace", clone: unix.CLONE_NEWUSER},
 	{name: "unshare the user namespace", unshare: unix.CLONE_NEWUSER},
+	{name: "setns into a user namespace", setns: true},
 }
 
 // namespaced makes a victim's user namespace one of its own.
@@ -56,12 +60,15 @@ func TestSpawning(t *testing.T) {
 		t.Skip("the program is x86 machine code")
 	}
 	path := executable(t, elf64(firstDenied64), 0o755)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "enter"), elf64(enter64), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, kind := range childKinds {
 		for _, user := range []string{"the host's", "its own"} {
 			t.Run(kind.name+"/init in "+user+" user namespace", func(t *testing.T) {
 				for range *rounds {
 					v := prepareVictim(t, "spawner", "TEST_ROOT="+filepath.Dir(path), executeVariable+"=/program",
-						fmt.Sprintf("TEST_FLAGS=%d %d", kind.clone, kind.unshare))
+						fmt.Sprintf("TEST_FLAGS=%d %d %t", kind.clone, kind.unshare, kind.setns))
 					if user == "its own" {
 						namespaced(v)
 					}
@@ -90,14 +97,24 @@ func actSpawner() {
 	const threads, afterwards = 3, 4
 	root := os.Getenv("TEST_ROOT")
 	var kind child
-	_, _ = fmt.Sscan(os.Getenv("TEST_FLAGS"), &kind.clone, &kind.unshare)
+	_, _ = fmt.Sscan(os.Getenv("TEST_FLAGS"), &kind.clone, &kind.unshare, &kind.setns)
+	files := []uintptr{0, 1, 2}
+	if kind.setns {
+		files = append(files, userNamespace(root+"/program"))
+	}
 	start := func(inside bool) int {
-		attr := &syscall.ProcAttr{Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Cloneflags: kind.clone, Unshareflags: kind.unshare}}
-		path := root + "/program"
-		if inside {
+		attr := &syscall.ProcAttr{Files: files, Sys: &syscall.SysProcAttr{Cloneflags: kind.clone, Unshareflags: kind.unshare}}
+		path, argv := root+"/program", []string{"child"}
+		switch {
+		case kind.setns:
+			path, attr.Dir = root+"/enter", root
+			if inside {
+				argv = append(argv, "inside")
+			}
+		case inside:
 			attr.Sys.Chroot, path = root, "/program"
 		}
-		pid, err := syscall.ForkExec(path, []string{"child"}, attr)
+		pid, err := syscall.ForkExec(path, argv, attr)
 		if err != nil {
 			fmt.Println(err)
 			return -1
@@ -151,6 +168,21 @@ func actSpawner() {
 		fmt.Println(err)
 	}
 	execProgram()
+}
+
+// userNamespace returns a descriptor of a new user namespace: that of a process that
+// has executed a program there, and need not be there any more.
+func userNamespace(program string) uintptr {
+	pid, err := syscall.ForkExec(program, nil, &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER}})
+	if err != nil {
+		fmt.Println(err)
+	}
+	fd, err := unix.Open(fmt.Sprintf("/proc/%d/ns/user", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		fmt.Println(err)
+	}
+	_, _ = unix.Wait4(pid, nil, 0, nil)
+	return uintptr(fd)
 }
 
 // TestRacingExecs has several threads execute a program at once, at each step of the

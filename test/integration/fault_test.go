@@ -425,6 +425,9 @@ func (s *stage) start(where step, how strike) (outcome string, reached bool) {
 	result := <-run.done
 	said := result.Stdout
 	name := fmt.Sprintf("%s at %q (%s)", how.name, where.name, mark)
+	s.cleanUp(name, mark, how)
+	// An attendant's guard may say what happened when the runtime has ended already.
+	result.Stderr = readBack(s.t, run.errs) + result.Stderr
 	switch {
 	case strings.Contains(said, "\x00"):
 		s.t.Errorf("%s: the program ran unfiltered: %q", name, said)
@@ -445,7 +448,6 @@ func (s *stage) start(where step, how strike) (outcome string, reached bool) {
 	case outcome == notStarted && how.ours && !telling.MatchString(result.Stderr) && result.Code < 128:
 		s.t.Errorf("%s: the error does not say what happened: %s", name, result)
 	}
-	s.cleanUp(name, mark, how)
 	return outcome, reached
 }
 
@@ -462,14 +464,15 @@ func (s *stage) exitCode() int {
 
 // running is a start in progress.
 type running struct {
-	done chan Result // gets one
+	done chan Result // gets one, without what is in errs
+	errs *os.File    // standard error
 	over chan struct{}
 }
 
 // run runs the door's commands, the first one with the fault.
 func (s *stage) run(fault string) *running {
-	r := &running{make(chan Result, 1), make(chan struct{})}
-	out, errs := tempFile(s.t), tempFile(s.t)
+	r := &running{make(chan Result, 1), tempFile(s.t), make(chan struct{})}
+	out := tempFile(s.t)
 	log := filepath.Join(s.b.Dir, "log")
 	must(s.t, os.WriteFile(log, nil, 0o600))
 	_ = os.Remove(s.c.pidPath())
@@ -478,7 +481,7 @@ func (s *stage) run(fault string) *running {
 		result := Result{}
 		for i, args := range s.commands(s) {
 			cmd := s.c.command(append([]string{"--log", log}, args...)...)
-			cmd.Stdout, cmd.Stderr = out, errs
+			cmd.Stdout, cmd.Stderr = out, r.errs
 			cmd.Env = os.Environ()
 			if i == 0 {
 				cmd.Env = append(cmd.Env, strings.Split(fault, "\n")...)
@@ -495,7 +498,7 @@ func (s *stage) run(fault string) *running {
 		logged, _ := os.ReadFile(log)
 		hookLog, _ := os.ReadFile(filepath.Join(s.b.Dir, "hook.log"))
 		_ = os.Remove(filepath.Join(s.b.Dir, "hook.log"))
-		result.Stdout, result.Stderr = readBack(s.t, out), readBack(s.t, errs)+string(logged)+string(hookLog)
+		result.Stdout, result.Stderr = readBack(s.t, out), string(logged)+string(hookLog)
 		r.done <- result
 	}()
 	return r
