@@ -29,38 +29,87 @@ place() {
 	mv -f "$bin/.$1.new" "$bin/$1"
 }
 
-# own FILE PLUGIN: writes that file.
-own() {
-	cp "$1" "$etc/conf.d/seccomp-hook.toml"
-	[ "${DEFAULT:-}" = yes ] || return 0
-	printf '\n[plugins."%s".containerd]\n  default_runtime_name = "seccomp"\n' "$2" >>"$etc/conf.d/seccomp-hook.toml"
+# ours FILE: the shim's tables, with the cgroups that the node's own runtimes have,
+# which are those that the kubelet works with.
+ours() {
+	if grep -hq '^[^#]*SystemdCgroup *= *true' "$etc/config.toml" "$etc"/conf.d/*.toml 2>/dev/null; then
+		sed '' "$1"
+	else
+		sed 's/SystemdCgroup = true/SystemdCgroup = false/' "$1"
+	fi
 }
 
-# configure: a file of our own that the node's configuration imports.
-configure() {
-	mkdir -p "$etc/conf.d"
-	if [ ! -e "$etc/config.toml" ]; then
-		printf 'version = 3 %s\n' "$mark" >"$etc/config.toml"
+# restore prints the node's own configuration: lines that end with the mark are
+# ours, and those that begin with it are the node's.
+restore() {
+	sed -e "/ $mark\$/d" -e "s/^$mark //" "$etc/config.toml"
+}
+
+# imports: the node's configuration is more than one file.
+imports() {
+	grep '^imports' "$etc/config.toml" | grep -qv '^imports *= *\[ *\]'
+}
+
+# beside configures in a file of our own, which the node's imports.
+beside() {
+	if ! imports; then
+		sed -e "s/^imports/$mark &/" -e "1i imports = ['/etc/containerd/conf.d/*.toml'] $mark" "$etc/config.toml" >"$etc/.config.toml.new"
+		mv -f "$etc/.config.toml.new" "$etc/config.toml"
+	elif ! grep -q '^imports.*/etc/containerd/conf\.d/\*\.toml' "$etc/config.toml"; then
+		echo "$0: /etc/containerd/config.toml: imports must name /etc/containerd/conf.d/*.toml" >&2
+		return 1
 	fi
-	# An imported file must have the version of the one that imports it, where
-	# containerd is older than 2.3.
+	mkdir -p "$etc/conf.d"
+	{
+		ours "$from/containerd.toml"
+		[ "${DEFAULT:-}" != yes ] ||
+			printf '\n%s\n' '[plugins."io.containerd.cri.v1.runtime".containerd]' '  default_runtime_name = "seccomp"'
+	} >"$etc/conf.d/seccomp-hook.toml"
+}
+
+# within configures in config.toml itself. containerd 1.6 and 1.7 take the whole of a
+# plugin's configuration from the last file that has some (services/server/config,
+# mergeConfig): with an import the node's own would be gone. And where the file names a
+# runtime, runc is no longer there by itself.
+within() {
+	if imports; then
+		echo "$0: /etc/containerd/config.toml imports others: add containerd-1.toml to the one that has the plugin cri" >&2
+		return 1
+	fi
+	table="^ *\[plugins\.[\"']io\.containerd\.grpc\.v1\.cri[\"']\.containerd\]"
+	{
+		if [ "${DEFAULT:-}" = yes ]; then
+			sed -e "s/^ *default_runtime_name *=/$mark &/" -e "/$table/a default_runtime_name = \"seccomp\" $mark" "$etc/config.toml"
+			grep -q "$table" "$etc/config.toml" ||
+				printf "%s $mark\n" '[plugins."io.containerd.grpc.v1.cri".containerd]' 'default_runtime_name = "seccomp"'
+		else
+			grep '' "$etc/config.toml" # ends the last line
+		fi
+		grep -q '^ *\[.*\.containerd\.runtimes\.runc\]' "$etc/config.toml" ||
+			printf "%s $mark\n" '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]' 'runtime_type = "io.containerd.runc.v2"'
+		ours "$from/containerd-1.toml" | sed -n "/^ *[[a-zA-Z]/{/^version/!s/\$/ $mark/p}"
+	} >"$etc/.config.toml.new"
+	mv -f "$etc/.config.toml.new" "$etc/config.toml"
+}
+
+# configure is to be told to containerd by a restart.
+configure() {
+	mkdir -p "$etc"
+	rm -f "$etc/conf.d/seccomp-hook.toml"
+	if [ -e "$etc/config.toml" ]; then
+		restore >"$etc/.config.toml.new"
+		mv -f "$etc/.config.toml.new" "$etc/config.toml"
+	fi
+	# Every containerd reads version 2.
+	[ -s "$etc/config.toml" ] || printf 'version = 2 %s\n' "$mark" >"$etc/config.toml"
 	case $(sed -n 's/^version *= *\([0-9]*\).*/\1/p' "$etc/config.toml") in
-	2) own "$from/containerd-1.toml" io.containerd.grpc.v1.cri ;;
-	3 | 4) own "$from/containerd.toml" io.containerd.cri.v1.runtime ;;
+	2) within ;;
+	3 | 4) beside ;; # an import has the version of the file, where containerd is older than 2.3
 	*)
 		echo "$0: /etc/containerd/config.toml: no version of 2 to 4" >&2
 		return 1
 		;;
 	esac
-	if grep -q '^imports' "$etc/config.toml"; then
-		grep -q '^imports.*/etc/containerd/conf\.d/\*\.toml' "$etc/config.toml" || {
-			echo "$0: /etc/containerd/config.toml: imports must name /etc/containerd/conf.d/*.toml" >&2
-			return 1
-		}
-	else
-		sed "1i imports = ['/etc/containerd/conf.d/*.toml'] $mark" "$etc/config.toml" >"$etc/.config.toml.new"
-		mv -f "$etc/.config.toml.new" "$etc/config.toml"
-	fi
 }
 
 install() {
@@ -76,7 +125,7 @@ install() {
 remove() {
 	rm -f "$etc/conf.d/seccomp-hook.toml"
 	if [ -e "$etc/config.toml" ]; then
-		sed "/ $mark\$/d" "$etc/config.toml" >"$etc/.config.toml.new"
+		restore >"$etc/.config.toml.new"
 		mv -f "$etc/.config.toml.new" "$etc/config.toml"
 		[ -s "$etc/config.toml" ] || rm -f "$etc/config.toml"
 	fi

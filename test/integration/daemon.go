@@ -43,6 +43,16 @@ func NewestDaemon(t testing.TB) DaemonVersion {
 	return DaemonVersion{"containerd-2.4", Tool(t, "containerd"), Tool(t, "ctr"), Tool(t, "runc"), 3}
 }
 
+// Configured returns the configuration that the daemon makes of a file, or its own
+// defaults if there is none.
+func (v DaemonVersion) Configured(t testing.TB, file string) string {
+	t.Helper()
+	if file == "" {
+		return MustCommand(t, v.containerd, "config", "default").Stdout
+	}
+	return MustCommand(t, v.containerd, "--config", file, "config", "dump").Stdout
+}
+
 // Daemon is a containerd with folders of its own.
 type Daemon struct {
 	DaemonVersion

@@ -3,7 +3,6 @@
 package kubernetes
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"os/exec"
@@ -20,22 +19,6 @@ import (
 
 	"seccomp-hook/test/integration"
 )
-
-const installerImage = "docker.io/library/seccomp-hook:test"
-
-// buildImage runs `make image` and returns what it prints, the image's digest.
-func buildImage(t *testing.T, layout, shell string, env ...string) string {
-	t.Helper()
-	cmd := exec.Command("sh", "-c", shell+`; exec make --silent -C "$0" image IMAGE_DIR="$1" IMAGE="$2"`, integration.Root(t), layout, installerImage)
-	cmd.Env = append(os.Environ(), env...)
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("make image: %v\n%s", err, log.Bytes())
-	}
-	return strings.TrimSpace(string(out))
-}
 
 // built is a file of the image's root filesystem.
 func built(t *testing.T, architecture, path string) string {
@@ -140,7 +123,7 @@ func testInstaller(t *testing.T, archive string) {
 	for _, name := range programs {
 		integration.MustCommand(t, "cmp", built(t, runtime.GOARCH, "opt/seccomp-hook/"+name), filepath.Join(bin, name))
 	}
-	integration.MustCommand(t, "grep", "runtimes.seccomp", filepath.Join(host, "etc/containerd/conf.d/seccomp-hook.toml"))
+	integration.MustCommand(t, "grep", "runtimes.seccomp", filepath.Join(host, "etc/containerd/config.toml"))
 	t.Run("container", func(t *testing.T) {
 		d := integration.StartDaemon(t, integration.NewestDaemon(t), integration.Binaries(bin))
 		want(t, d.Run([]string{"--seccomp"}, look...), true, syscall.EPERM)
@@ -217,7 +200,7 @@ chroot /image /opt/seccomp-hook/node.sh install
 for name in containerd-shim-seccomp-v2 seccomp-hook seccomp-hook-runtime seccomp-runc; do
 	cmp /image/opt/seccomp-hook/$name $bin/$name
 done
-grep runtimes.seccomp /image/host/etc/containerd/conf.d/seccomp-hook.toml
+grep runtimes.seccomp /image/host/etc/containerd/config.toml
 $bin/seccomp-hook version
 $bin/seccomp-runc --version
 $bin/containerd-shim-seccomp-v2 -v
