@@ -157,6 +157,7 @@ run)
 	install
 	warm
 	restart
+	: >/dev/ready # what the pod's probe asks for; that folder is the container's own
 	sleep infinity &
 	wait
 	;;

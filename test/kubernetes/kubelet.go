@@ -49,6 +49,38 @@ var sysctls = map[string]string{
 	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
 }
 
+// coverSysctls returns the commands that put files of a folder in the places of sysctls.
+func coverSysctls(t *testing.T, dir string) string {
+	t.Helper()
+	var mounts strings.Builder
+	for name, value := range sysctls {
+		file := filepath.Join(dir, strings.ReplaceAll(name, "/", "."))
+		must(t, os.WriteFile(file, []byte(value+"\n"), 0o644))
+		fmt.Fprintf(&mounts, "mount --bind %s /proc/sys/%s\n", file, name)
+	}
+	return mounts.String()
+}
+
+// kubernetes returns the program that is all parts of Kubernetes; its first argument
+// says which.
+func kubernetes(t *testing.T) string { return integration.Tool(t, "kubernetes/kubernetes") }
+
+// kubeletConfiguration is that of a kubelet whom everybody may ask, and which leaves
+// the machine alone.
+func kubeletConfiguration(cgroup, socket string) map[string]any {
+	return map[string]any{
+		"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1",
+		"containerRuntimeEndpoint": "unix://" + socket, "healthzPort": 0, "readOnlyPort": 0,
+		"authentication": map[string]any{"anonymous": map[string]any{"enabled": true}, "webhook": map[string]any{"enabled": false}},
+		"authorization":  map[string]any{"mode": "AlwaysAllow"},
+		// The machine that tests run on may have either version of cgroups.
+		"failCgroupV1": false, "cgroupDriver": "cgroupfs", "cgroupRoot": cgroup, "enforceNodeAllocatable": []string{"none"},
+		"failSwapOn": false, "oomScoreAdj": 0, "makeIPTablesUtilChains": false, "localStorageCapacityIsolation": false,
+		"evictionHard":  map[string]string{"memory.available": "1Mi", "nodefs.available": "0%", "imagefs.available": "0%"},
+		"syncFrequency": "2s", "fileCheckFrequency": "1s", "resolvConf": "",
+	}
+}
+
 // startKubelet starts a kubelet on a worker. It has a mount namespace of its own, in
 // which nothing of the machine's is its to change, and a cgroup.
 func startKubelet(t *testing.T, n *worker) *kubelet {
@@ -61,19 +93,9 @@ func startKubelet(t *testing.T, n *worker) *kubelet {
 		must(t, os.MkdirAll(filepath.Join(k.dir, dir), 0o755))
 	}
 	k.client = &http.Client{Timeout: criTimeout, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // the kubelet signs its own
-	configuration := map[string]any{
-		"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1",
-		"staticPodPath": filepath.Join(k.dir, "manifests"), "podLogsDir": filepath.Join(k.dir, "log"),
-		"containerRuntimeEndpoint": "unix://" + n.Address(),
-		"address":                  "127.0.0.1", "port": k.port, "healthzPort": 0, "readOnlyPort": 0,
-		"authentication": map[string]any{"anonymous": map[string]any{"enabled": true}, "webhook": map[string]any{"enabled": false}},
-		"authorization":  map[string]any{"mode": "AlwaysAllow"},
-		// The machine that tests run on may have either version of cgroups.
-		"failCgroupV1": false, "cgroupDriver": "cgroupfs", "cgroupRoot": "/" + n.Namespace, "enforceNodeAllocatable": []string{"none"},
-		"failSwapOn": false, "oomScoreAdj": 0, "makeIPTablesUtilChains": false, "localStorageCapacityIsolation": false,
-		"evictionHard":  map[string]string{"memory.available": "1Mi", "nodefs.available": "0%", "imagefs.available": "0%"},
-		"syncFrequency": "2s", "fileCheckFrequency": "1s", "resolvConf": "",
-	}
+	configuration := kubeletConfiguration("/"+n.Namespace, n.Address())
+	configuration["address"], configuration["port"] = "127.0.0.1", k.port
+	configuration["staticPodPath"], configuration["podLogsDir"] = filepath.Join(k.dir, "manifests"), filepath.Join(k.dir, "log")
 	text, err := json.Marshal(configuration)
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(k.dir, "config.json"), text, 0o644))
@@ -142,17 +164,11 @@ func (k *kubelet) start(t *testing.T) {
 	log, err := os.OpenFile(filepath.Join(k.dir, "kubelet.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	must(t, err)
 	defer log.Close()
-	var mounts strings.Builder
-	for name, value := range sysctls {
-		file := filepath.Join(k.dir, strings.ReplaceAll(name, "/", "."))
-		must(t, os.WriteFile(file, []byte(value+"\n"), 0o644))
-		fmt.Fprintf(&mounts, "mount --bind %s /proc/sys/%s\n", file, name)
-	}
 	script := fmt.Sprintf(`set -e
 %smkdir -p /var/log/containers
 mount -t tmpfs tmpfs /var/log/containers
-exec %s --config %s --root-dir %s --cert-dir %s --hostname-override node --v 3`, mounts.String(),
-		integration.Tool(t, "kubernetes/kubelet"), filepath.Join(k.dir, "config.json"), filepath.Join(k.dir, "root"), filepath.Join(k.dir, "pki"))
+exec %s kubelet --config %s --root-dir %s --cert-dir %s --hostname-override node --v 3`, coverSysctls(t, k.dir),
+		kubernetes(t), filepath.Join(k.dir, "config.json"), filepath.Join(k.dir, "root"), filepath.Join(k.dir, "pki"))
 	process, exited := exec.Command("unshare", "--mount", "--propagation", "slave", "sh", "-c", script), make(chan struct{})
 	process.Stdout, process.Stderr = log, log
 	must(t, process.Start())
