@@ -11,7 +11,7 @@ import (
 // Version names this compiler's output: it changes whenever the same policy
 // may give another program, so that stored programs are not taken for ones
 // that this compiler would make.
-const Version = "4"
+const Version = "5"
 
 // Options say what to optimise for. The zero value is the default.
 type Options struct {

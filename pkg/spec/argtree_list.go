@@ -3,29 +3,15 @@ package spec
 import "slices"
 
 // list returns the tree as a list of rules whose first match decides. A rule
-// whose ends stand together appears as it was; the ends of others come singly,
+// whose ends can stand together appears as it was; others come in pieces (gather),
 // each with the conditions that lead there. The rules that libseccomp lost are
 // last, in the profile's order: they decide where nothing else does.
 func (t *argTree) list() []Rule {
 	var ends []treeEnd
 	t.walk(t.top, nil, &ends)
 	list := make([]Rule, 0, len(t.rules))
-	for len(ends) > 0 {
-		rule := ends[0].rule
-		n := 1
-		for n < len(ends) && ends[n].rule == rule {
-			n++
-		}
-		if n == t.ends(rule) {
-			list = append(list, plainRule(t.rules[rule]))
-		} else {
-			for _, e := range ends[:n] {
-				if !slices.ContainsFunc(e.conditions, never) {
-					list = append(list, Rule{Conditions: e.conditions, Return: t.action(rule), Origin: t.rules[rule].Origin})
-				}
-			}
-		}
-		ends = ends[n:]
+	for _, p := range t.gather(ends) {
+		list = append(list, Rule{Conditions: p.conditions, Return: t.action(p.rule), Origin: t.rules[p.rule].Origin})
 	}
 	slices.Sort(t.lost)
 	for _, rule := range slices.Compact(t.lost) {

@@ -8,7 +8,10 @@ import "fmt"
 //
 // To put a rule in its place, libseccomp looks at all tests that are there. So
 // do a few shapes of rules here, and only they come to the end of it.
-type work struct{ left int }
+type work struct {
+	left      int
+	gathering int // for what may as well be left undone (argTree.gather)
+}
 
 const (
 	maxWork = 1 << 25
@@ -27,7 +30,7 @@ const (
 // are at most 189 tests: a program of 4,096 instructions has 129,024.
 const maxTests = 1 << 17
 
-func newWork() *work { return &work{left: maxWork} }
+func newWork() *work { return &work{left: maxWork, gathering: gathering} }
 
 func (w *work) spend(n int) { w.left -= n }
 
