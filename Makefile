@@ -200,6 +200,7 @@ lint: ## Run the linters over Go, C and shell
 .PHONY: tools
 tools: ## Build runc, containerd and the other tools of the tests into bin/tools
 	hack/build-tools.sh
+	hack/crun-tests.sh
 
 .PHONY: dependencies
 dependencies: ## Install the Debian packages that the tests need (root)

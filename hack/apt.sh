@@ -2,7 +2,7 @@
 # apt for another suite and architecture than the host's, by a state of its own:
 # what is installed here, and which architectures the host knows, do not matter and
 # do not change. To be sourced; the caller sets arch, and store to a folder that is
-# that architecture's.
+# that architecture's. With type=deb-src it is about sources.
 
 # apt SUITE COMMAND...: apt-get or apt-cache for a suite and the machine's
 # architecture, as if nothing were installed.
@@ -23,7 +23,7 @@ lists() {
 	mkdir -p "$state"/{lists,cache/archives}/partial
 	# shellcheck disable=SC2016 # apt fills the name in
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep --max-count 1 '/debian/$' || true)
-	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} $1 main" >"$state/sources.list"
+	echo "${type:-deb} [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} $1 main" >"$state/sources.list"
 	apt "$1" apt-get update
 	touch "$state/updated"
 }

@@ -22,8 +22,8 @@ test)
 		busybox-static gcc gcc-12-multilib libc6-dev
 		# cgo programs: runc, and the comparison with libseccomp.
 		libseccomp-dev pkg-config
-		# runc's own test suite.
-		bats gawk jq bsdutils xz-utils procps util-linux
+		# runc's own test suite, and crun's.
+		bats gawk jq bsdutils xz-utils procps util-linux dpkg-dev python3
 		# Looking at processes from outside, scripts, man pages, completions.
 		strace shellcheck man-db zsh fish
 		# Daemons that are filtered: by themselves, and by systemd.

@@ -109,6 +109,11 @@ func (w *wrapper) filterOrder(config *bundle.Config, dir *os.File) (*order, erro
 		}
 		return nil, err
 	}
+	if decision != nil && w.listens(config, decision.Filter) {
+		if native, err := w.native(config, errListens); native || err != nil {
+			return nil, err
+		}
+	}
 	dispatch, err := dispatchOf(config, decision)
 	if err != nil || decision == nil {
 		return nil, err

@@ -19,6 +19,19 @@ import (
 // errHostMounts is why a container's filter cannot come from here.
 var errHostMounts = errors.New("the container has no mount namespace of its own")
 
+// errListens is why crun installs a filter itself.
+var errListens = errors.New("crun hands a listener to the listenerPath even where no rule is SCMP_ACT_NOTIFY")
+
+// listens reports whether the real runtime hands a listener over for a profile none of
+// whose rules is SCMP_ACT_NOTIFY, which its agent may wait for: crun does wherever a
+// listenerPath is (crun, container.c, get_seccomp_receiver_fd); to runc it means nothing.
+func (w *wrapper) listens(config *bundle.Config, f *filter.Filter) bool {
+	var seccomp struct {
+		ListenerPath string `json:"listenerPath"`
+	}
+	return w.kind == Crun && f != nil && f.Listener == nil && json.Unmarshal(config.Seccomp(), &seccomp) == nil && seccomp.ListenerPath != ""
+}
+
 const bpfAnnotation = hook.AnnotationProgram
 
 // native reports whether a container for which there is no filter from here is

@@ -145,3 +145,33 @@ func TestWithoutRoot(t *testing.T) {
 		}
 	}
 }
+
+// TestListens: crun's listener is not forgotten where no rule notifies; the others go
+// the usual way, also those of a profile that cannot be read, which is told elsewhere.
+func TestListens(t *testing.T) {
+	for _, tc := range []struct {
+		config   string
+		kind     Kind
+		notifies bool
+		want     bool
+	}{
+		{`{"linux":{"seccomp":{"listenerPath":"/agent"}}}`, Crun, false, true},
+		{`{"linux":{"seccomp":{"listenerPath":"/agent"}}}`, Crun, true, false},
+		{`{"linux":{"seccomp":{"listenerPath":"/agent"}}}`, Runc, false, false},
+		{`{"linux":{"seccomp":{"listenerPath":""}}}`, Crun, false, false},
+		{`{"linux":{"seccomp":{"listenerPath":1}}}`, Crun, false, false},
+		{`{"linux":{}}`, Crun, false, false},
+	} {
+		config, err := bundle.Parse([]byte(tc.config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &filter.Filter{}
+		if tc.notifies {
+			f.Listener = &filter.Listener{}
+		}
+		if got := (&wrapper{kind: tc.kind}).listens(config, f); got != tc.want {
+			t.Errorf("%s, kind %v, notifies %v: %v", tc.config, tc.kind, tc.notifies, got)
+		}
+	}
+}

@@ -79,7 +79,7 @@ func (w *wrapper) ready() ([]byte, error) {
 		return nil, err
 	}
 	f := decision.Filter
-	if f == nil || f.Profile != "config.json" || f.Listener != nil || !f.Verified {
+	if f == nil || f.Profile != "config.json" || f.Listener != nil || !f.Verified || w.listens(config, f) {
 		return nil, nil
 	}
 	installable, err := hook.Installable(f)
