@@ -3,9 +3,10 @@
 #
 # usage: node.sh install|remove|run
 #
-# run installs, waits to be ended, and removes. HOST is where the node's root is
-# mounted (default /). With DEFAULT=yes the shim is the runtime of every pod. The
-# node's own configuration is extended and restored, not replaced.
+# run installs, waits to be ended, and removes, if no container runs under the shim.
+# HOST is where the node's root is mounted (default /). With DEFAULT=yes the shim is the
+# runtime of every pod. The node's own configuration is extended and restored, not
+# replaced.
 set -eu
 
 from=$(cd "$(dirname "$0")" && pwd)
@@ -137,6 +138,20 @@ remove() {
 	done
 }
 
+# leave removes, but what containers need that run under the shim. Without its file a
+# containerd that starts does not ask for the shims that run (core/runtime/v2, loadShim):
+# it forgets their containers, and the kubelet starts others beside them. And for an exec
+# it looks the sandbox's runtime up in its configuration.
+leave() {
+	if grep -qs '[c]ontainerd-shim-seccomp-v2' /proc/[0-9]*/cmdline; then
+		echo "$0: containers run under the shim: it stays, but is the runtime of those alone that ask for it" >&2
+		DEFAULT=
+		configure
+	else
+		remove
+	fi
+}
+
 # restart: containerd reads its configuration when it starts. Containers live
 # on meanwhile.
 restart() {
@@ -153,7 +168,7 @@ case ${1-} in
 install) install ;;
 remove) remove ;;
 run)
-	trap 'remove; restart; exit 0' TERM INT
+	trap 'leave; restart; exit 0' TERM INT
 	install
 	warm
 	restart

@@ -295,16 +295,24 @@ func (c *cluster) apply(object any) {
 	c.must("apply", "-f", c.write("object.json", string(text)))
 }
 
-// pod gives a pod under the shim to the API server, with images of this node.
+// pod gives a pod under the shim to the API server.
 func (c *cluster) pod(name string, spec core.PodSpec) {
 	c.t.Helper()
-	c.apply(core.Pod{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: meta.ObjectMeta{Name: name, Namespace: "default"}, Spec: hooked(spec)})
+	c.podOf(name, handler, spec)
 }
 
-// hooked completes the spec of a pod.
-func hooked(spec core.PodSpec) core.PodSpec {
-	spec.RuntimeClassName, spec.HostNetwork, spec.AutomountServiceAccountToken = new(handler), true, new(false)
-	spec.TerminationGracePeriodSeconds = new(int64(2))
+// podOf is pod with another RuntimeClass, or none.
+func (c *cluster) podOf(name, class string, spec core.PodSpec) {
+	c.t.Helper()
+	c.apply(core.Pod{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: meta.ObjectMeta{Name: name, Namespace: "default"}, Spec: local(spec, class)})
+}
+
+// local completes the spec of a pod for a node that has its network and images alone.
+func local(spec core.PodSpec, class string) core.PodSpec {
+	if class != "" {
+		spec.RuntimeClassName = &class
+	}
+	spec.HostNetwork, spec.AutomountServiceAccountToken, spec.TerminationGracePeriodSeconds = true, new(false), new(int64(2))
 	for i := range spec.Containers {
 		spec.Containers[i].Image, spec.Containers[i].ImagePullPolicy = boxImage, core.PullNever
 	}

@@ -48,6 +48,7 @@ func TestCluster(t *testing.T) {
 		{"no such profile", testEvent},
 		{"debug", testDebug},
 		{"drain", testDrain},
+		{"taken away too early", testTakenAway},
 		{"remove", testRemove},
 		{"for every pod", testEveryPod},
 	} {
@@ -99,14 +100,17 @@ func testInstall(t *testing.T, c *cluster) {
 	c.must("label", "node", "node", "seccomp-hook/runtime=true")
 	c.wait("pod/early", "--for=condition=Ready")
 	want(t, c.exec("early", "default", look...), true, syscall.EPERM)
-	c.installer("1")
+	c.installer()
 	c.must("delete", "pod", "early")
 }
 
-// installer waits until that many nodes have the shim.
-func (c *cluster) installer(nodes string) {
+// ofInstaller selects the DaemonSet's pods.
+var ofInstaller = []string{"--namespace=kube-system", "--selector=app.kubernetes.io/name=seccomp-hook"}
+
+// installer waits until the node has the shim. Before, there was no installer.
+func (c *cluster) installer() {
 	c.t.Helper()
-	c.wait("daemonset/seccomp-hook", "--namespace=kube-system", "--for=jsonpath={.status.numberReady}="+nodes)
+	c.wait("pod", append(ofInstaller, "--for=condition=Ready")...)
 }
 
 // testScheduled: each container has its filter, and what is executed in it.
@@ -156,9 +160,7 @@ func testExample(t *testing.T, c *cluster) {
 	c.must("apply", "-f", file)
 	c.wait("pod/seccomp-hook-example", "--for=condition=Ready")
 	for container, lines := range map[string]string{"default": "Seccomp:\t2\nSeccomp_filters:\t1\n", "unconfined": "Seccomp:\t0\nSeccomp_filters:\t0\n"} {
-		if log := c.must("logs", "seccomp-hook-example", container); log != lines {
-			t.Errorf("%s: %q", container, log)
-		}
+		c.eventually(container+" has logged", func() bool { return c.must("logs", "seccomp-hook-example", container) == lines })
 	}
 	c.must("delete", "--grace-period=2", "-f", file)
 }
@@ -216,10 +218,10 @@ func testDrain(t *testing.T, c *cluster) {
 		TypeMeta: meta.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta.ObjectMeta{Name: "drained", Namespace: "default"},
 		Spec: apps.DeploymentSpec{
 			Replicas: new(int32(3)), Selector: &meta.LabelSelector{MatchLabels: labels},
-			Template: core.PodTemplateSpec{ObjectMeta: meta.ObjectMeta{Labels: labels}, Spec: hooked(core.PodSpec{
+			Template: core.PodTemplateSpec{ObjectMeta: meta.ObjectMeta{Labels: labels}, Spec: local(core.PodSpec{
 				SecurityContext: &core.PodSecurityContext{SeccompProfile: podDefault},
 				Containers:      []core.Container{{Name: "main", Command: sh(filtered + " && " + forever), ReadinessProbe: mode(2)}},
-			})},
+			}, handler)},
 		},
 	})
 	c.wait("deployment/drained", "--for=condition=Available")
@@ -232,8 +234,8 @@ func testDrain(t *testing.T, c *cluster) {
 		t.Fatal(r)
 	}
 	c.idle()
-	c.must("delete", "pod", "--namespace=kube-system", "--selector=app.kubernetes.io/name=seccomp-hook")
-	c.installer("1")
+	c.must(append([]string{"delete", "pod"}, ofInstaller...)...)
+	c.installer()
 	c.must("uncordon", "node")
 	c.wait("deployment/drained", "--for=condition=Available")
 	if log := c.must("exec", "deployment/drained", "--", "grep", "^Seccomp:", "/proc/self/status"); log != "Seccomp:\t2\n" {
@@ -255,6 +257,40 @@ func (c *cluster) idle() {
 	})
 }
 
+// testTakenAway: where the installer goes while pods run, they run on, with exec and
+// probes under their filters, and can be deleted.
+func testTakenAway(t *testing.T, c *cluster) {
+	pods := []string{"left", "deleted"}
+	ids := map[string]string{}
+	for _, name := range pods {
+		c.pod(name, core.PodSpec{
+			SecurityContext: &core.PodSecurityContext{SeccompProfile: podDefault},
+			Containers:      []core.Container{{Name: "main", Command: sh(forever), ReadinessProbe: mode(2)}},
+		})
+		c.wait("pod/"+name, "--for=condition=Ready")
+		ids[name] = c.container(name, "main")
+	}
+	steady := func(names ...string) {
+		t.Helper()
+		for _, name := range names {
+			c.wait("pod/"+name, "--for=condition=Ready")
+			want(t, c.exec(name, "main", look...), true, syscall.EPERM)
+			if id := c.container(name, "main"); id != ids[name] {
+				t.Errorf("pod %s: container %s is now %s", name, ids[name], id)
+			}
+		}
+	}
+	c.must("label", "node", "node", "seccomp-hook/runtime-")
+	c.gone()
+	steady(pods...)
+	c.must("delete", "pod", "deleted")
+	c.must("label", "node", "node", "seccomp-hook/runtime=true")
+	c.installer()
+	steady("left")
+	c.must("delete", "pod", "left")
+	c.idle()
+}
+
 // testRemove: the installer takes everything away when the node loses its label.
 func testRemove(t *testing.T, c *cluster) {
 	c.must("label", "node", "node", "seccomp-hook/runtime-")
@@ -268,28 +304,44 @@ func testRemove(t *testing.T, c *cluster) {
 // gone waits until the installer has ended and containerd has been told.
 func (c *cluster) gone() {
 	c.t.Helper()
-	c.wait("pod", "--namespace=kube-system", "--selector=app.kubernetes.io/name=seccomp-hook", "--for=delete")
+	c.wait("pod", append(ofInstaller, "--for=delete")...)
 	c.eventually("containerd answers", func() bool { return c.ctr("version").Code == 0 })
 }
 
 // testEveryPod: with the other kustomization the shim is the runtime of a pod that
-// names none; and the installer takes everything away when it is deleted.
+// names none. It runs on where the installer goes, and the others are native then; and
+// the installer takes everything away when it is deleted.
 func testEveryPod(t *testing.T, c *cluster) {
 	c.must("apply", "-k", c.overlay("deploy-default"))
 	c.must("label", "node", "node", "seccomp-hook/runtime=true")
-	c.installer("1")
-	spec := hooked(core.PodSpec{
-		SecurityContext: &core.PodSecurityContext{SeccompProfile: podDefault},
-		Containers:      []core.Container{{Name: "default", Command: sh(forever), ReadinessProbe: mode(2)}},
-	})
-	spec.RuntimeClassName = nil
-	c.apply(core.Pod{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: meta.ObjectMeta{Name: "plain", Namespace: "default"}, Spec: spec})
-	c.wait("pod/plain", "--for=condition=Ready")
-	want(t, c.exec("plain", "default", look...), true, syscall.EPERM)
-	if list := c.published(); !slices.Contains(list, c.root("run/seccomp-hook/containers/"+c.container("plain", "default"))) {
-		t.Errorf("published are %v", list)
+	c.installer()
+	start := func(name string, hooked bool) (id string) {
+		t.Helper()
+		spec := core.PodSpec{
+			SecurityContext: &core.PodSecurityContext{SeccompProfile: podDefault},
+			Containers:      []core.Container{{Name: "main", Command: sh(forever), ReadinessProbe: mode(2)}},
+		}
+		c.podOf(name, "", spec)
+		c.wait("pod/"+name, "--for=condition=Ready")
+		want(t, c.exec(name, "main", look...), true, syscall.EPERM)
+		id = c.container(name, "main")
+		if slices.Contains(c.published(), c.root("run/seccomp-hook/containers/"+id)) != hooked {
+			t.Errorf("pod %s: published are %v", name, c.published())
+		}
+		return id
 	}
-	c.must("delete", "pod", "plain")
+	id := start("plain", true)
+	c.must("label", "node", "node", "seccomp-hook/runtime-")
+	c.gone()
+	start("native", false)
+	c.wait("pod/plain", "--for=condition=Ready")
+	want(t, c.exec("plain", "main", look...), true, syscall.EPERM)
+	if now := c.container("plain", "main"); now != id {
+		t.Errorf("container %s is now %s", id, now)
+	}
+	c.must("delete", "pod", "plain", "native")
+	c.must("label", "node", "node", "seccomp-hook/runtime=true")
+	c.installer()
 	c.must("delete", "-k", c.overlay("deploy-default"))
 	c.gone()
 	if after := c.installed(); after != c.before {
