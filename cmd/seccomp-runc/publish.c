@@ -2,6 +2,8 @@
  * What is published of a container that the front has made, as pkg/hook's publish
  * and PublishTicket write it, and how it is forgotten.
  */
+#include <asm/statfs.h>
+
 #include "front.h"
 
 enum { PRIVATE = 0700, WALKABLE = 0711, SECRET = 0600 };
@@ -90,8 +92,11 @@ static long make_directory(const struct made *m)
 bool has_room(const struct made *m)
 {
 	static const char probe[] = "room";
+	/* The probe has the text of three files, and stands for one. A tmpfs counts a link as a file. */
+	enum { OTHER_FILES = 3, OTHER_BLOCKS = 4 };
 	const struct ready *r = m->ready;
 	long directory = make_directory(m);
+	struct statfs st;
 	bool room;
 
 	if (directory < 0)
@@ -99,7 +104,7 @@ bool has_room(const struct made *m)
 	room = save(directory, probe, (struct iovec[]){
 		{(void *)r->filter.at, r->filter.size}, {r->program.filter, r->program.len * sizeof(struct sock_filter)},
 		{(void *)r->annotations.at, r->annotations.size}, {(void *)m->config->annotations.at, m->config->annotations.size},
-	}, 4);
+	}, 4) && sys(fstatfs, directory, &st) == 0 && (st.f_files == 0 || st.f_ffree >= OTHER_FILES) && st.f_bfree >= OTHER_BLOCKS;
 	sys(unlinkat, directory, probe, 0);
 	sys(close, directory);
 	if (!room)

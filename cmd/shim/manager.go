@@ -12,6 +12,7 @@ import (
 	runcmanager "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
 	"github.com/containerd/containerd/v2/pkg/shim"
 	runc "github.com/containerd/go-runc"
+	"golang.org/x/sys/unix"
 
 	"seccomp-hook/pkg/hook"
 )
@@ -41,12 +42,20 @@ func (m *manager) Start(ctx context.Context, id string, opts shim.StartOpts) (sh
 	if err := convertInput(); err != nil {
 		return shim.BootstrapParams{}, err
 	}
+	// Nobody would end a server whose address cannot be written: the room comes first.
+	address, err := filepath.Abs(addressFile)
+	if err == nil {
+		err = os.WriteFile(address, make([]byte, unix.PathMax), 0o600)
+	}
+	if err != nil {
+		return shim.BootstrapParams{}, fmt.Errorf("write the shim's address: %w", err)
+	}
 	params, err := m.Manager.Start(ctx, id, opts)
 	if err != nil {
 		return params, err
 	}
 	params.Version = protocolVersion
-	if err := os.WriteFile(addressFile, []byte(params.Address), 0o600); err != nil {
+	if err := fill(address, params.Address); err != nil {
 		return params, fmt.Errorf("write the shim's address: %w", err)
 	}
 	if os.Getenv(maxVersionEnv) == "" {
@@ -56,6 +65,16 @@ func (m *manager) Start(ctx context.Context, id string, opts shim.StartOpts) (sh
 		os.Exit(0) // before shim.Run writes JSON; there is nothing else left to do
 	}
 	return params, nil
+}
+
+// fill writes a text to a file that has room for it, and has nothing else then.
+func fill(path, text string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Truncate(int64(len(text))), file.Close())
 }
 
 // convertInput puts the options that the daemon wrote to standard input there in

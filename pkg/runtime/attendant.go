@@ -77,7 +77,9 @@ func listen(path string) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	if err = os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrUnix{Name: path})); err == nil {
+	if err = unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		err = &fs.PathError{Op: "bind", Path: path, Err: err}
+	} else {
 		err = os.NewSyscallError("listen", unix.Listen(fd, 1))
 	}
 	if err != nil {
