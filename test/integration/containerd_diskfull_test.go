@@ -144,15 +144,17 @@ func (d *Daemon) seen(dir string) string {
 func (d *Daemon) listed(dir string) string {
 	var paths []string
 	_ = filepath.WalkDir(d.seen(dir), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // it is gone
+		}
 		switch base := filepath.Base(path); {
-		case err != nil,
-			base == "attendants", // the first that needs it makes it
+		case base == "attendants", // the first that needs it makes it
 			strings.HasPrefix(path, d.seen(filter.Dir)) && !strings.HasPrefix(base, "."), // kept
 			filepath.Ext(path) == ".pid": // runc leaves it (utils_linux.go, createPidFile)
 		default:
 			paths = append(paths, path)
 		}
-		return nil // it may be gone
+		return nil
 	})
 	return strings.Join(paths, "\n")
 }
