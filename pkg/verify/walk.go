@@ -466,7 +466,7 @@ func (w *walk) generalise(whole, proved *lemma, r, part *region, l literal) {
 	alone, _ := anything.with(l)
 	needs := func(q literal) {
 		switch {
-		case alone.truth(q, every) == always:
+		case q.word == l.word && alone.truth(q, every) == always:
 		case q.word != l.word || r.words[q.word].truth(q, every) == always:
 			whole.need(q)
 		default:
