@@ -42,12 +42,23 @@ func (r *region) join(s *region) *region {
 
 // spread finds for each node that calls of r can come to from root what is known
 // of all of them, on whatever way they come. This is one pass, as nodes lead to
-// those before them only. It says for which calls a proof of the node is worth
-// trying, and no proof depends on it.
-func (w *walk) spread(root int, r *region) {
+// those before them only. It reports whether that proved each end: then no way
+// needs to be followed alone. Where it did not, what it found says for which calls a
+// proof of a node is worth trying.
+//
+// What is known of a word is lost where ways meet of which each knows something
+// else. What is not lost is which rules no longer apply and which of their
+// conditions hold, whatever the reason was on each way: the rules of a list are
+// decided so.
+func (w *walk) spread(root int, r *region) (proved bool) {
 	w.joined = make(map[int]*region)
 	open := make([]uint64, root/64+1) // the nodes still to be left
+	proved = true
 	arrive := func(node int, r *region) {
+		if q := &w.graph.nodes[node]; q.test == nil {
+			proved = proved && w.try(node, r, func(_ int, r *region) *lemma { return w.conclude(q.ret, r) }) != nil
+			return
+		}
 		if before := w.joined[node]; before != nil {
 			w.look(words + len(r.marks))
 			r = before.join(r)
@@ -60,17 +71,46 @@ func (w *walk) spread(root int, r *region) {
 		for open[at] != 0 {
 			node := 64*at + bits.Len64(open[at]) - 1
 			open[at] &^= 1 << (node % 64)
-			q := &w.graph.nodes[node]
-			if q.test == nil || !w.step() {
-				continue
+			if !w.step() {
+				return false
 			}
+			q := &w.graph.nodes[node]
 			r := w.joined[node]
-			if part, possible := w.with(r, *q.test); possible {
+			if part, possible := w.narrow(r, *q.test); possible {
 				arrive(q.yes, part)
 			}
-			if part, possible := w.with(r, q.test.opposite()); possible {
+			if part, possible := w.narrow(r, q.test.opposite()); possible {
 				arrive(q.no, part)
 			}
 		}
 	}
+	return proved
+}
+
+// narrow is with for a region whose marks can know more than its words: false also
+// where a clause would hold that does not, or not hold that does, or all clauses of
+// a rule would that does not apply.
+func (w *walk) narrow(r *region, l literal) (*region, bool) {
+	part, possible := w.with(r, l)
+	if !possible || part == r {
+		return part, possible
+	}
+	for _, k := range w.byWord[l.word] {
+		holds, fails := part.marks.has(w.holds(k)), part.marks.has(w.fails(k))
+		if !holds && !fails {
+			continue
+		}
+		if t := w.truth(&w.clauses[k], part); holds && t == never || fails && t == always {
+			return nil, false
+		}
+		if !holds || r.marks.has(w.holds(k)) {
+			continue
+		}
+		for _, i := range w.within[k] {
+			if part.marks.has(i) && !slices.ContainsFunc(w.rules[i].clauses, func(k int) bool { return !part.marks.has(w.holds(k)) }) {
+				return nil, false
+			}
+		}
+	}
+	return part, true
 }

@@ -141,8 +141,9 @@ func (w *walk) from(node int, known *[words]*facts) bool {
 	for k := range w.clauses {
 		w.mark(r.marks, k, w.truth(&w.clauses[k], r))
 	}
-	w.spread(node, r)
-	w.prove(node, r)
+	if !w.spread(node, r) {
+		w.prove(node, r)
+	}
 	return !w.stopped
 }
 
@@ -566,10 +567,10 @@ func (w *walk) conclude(ret bpf.Return, r *region) *lemma {
 			if open < 0 {
 				open = i
 			}
-		case first >= 0:
-			return w.ask(i, ret, r)
 		case open >= 0:
 			return w.ask(open, ret, r)
+		case first >= 0:
+			return w.ask(i, ret, r)
 		default:
 			return w.differ(r)
 		}
