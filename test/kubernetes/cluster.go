@@ -10,9 +10,11 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,10 +81,11 @@ while [ "$(cat /run/containerd.pid)" = "$old" ] || ! %s version >/dev/null 2>&1;
 // cluster is Kubernetes' control plane and one node, in namespaces of their own.
 type cluster struct {
 	t      *testing.T
+	whole  *testing.T // with which it ends; t may be a part of that
 	dir    string
 	name   string // of its cgroup
 	node   *exec.Cmd
-	logs   []string
+	parts  map[string]*exec.Cmd
 	dead   chan string // who has ended
 	before string      // what the node had before anything was installed
 }
@@ -91,7 +94,7 @@ type cluster struct {
 // distributions have it, without the shim. All is gone with the test.
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir(), dead: make(chan string, 8)}
+	c := &cluster{t: t, whole: t, dir: t.TempDir(), parts: map[string]*exec.Cmd{}, dead: make(chan string, 8)}
 	c.name = filepath.Base(filepath.Dir(c.dir)) + strconv.Itoa(os.Getpid())
 	for _, dir := range []string{"own", "containerd", "sysctl"} {
 		must(t, os.Mkdir(filepath.Join(c.dir, dir), 0o755))
@@ -199,11 +202,11 @@ func (c *cluster) run(name string, cmd *exec.Cmd) {
 		c.dead <- name
 		close(ended)
 	}()
-	c.t.Cleanup(func() {
+	c.whole.Cleanup(func() {
 		_ = c.node.Process.Kill() // and with it all that is in its namespaces
 		<-ended
 	})
-	c.logs = append(c.logs, name)
+	c.parts[name] = cmd
 }
 
 // start starts a part of Kubernetes.
@@ -211,6 +214,20 @@ func (c *cluster) start(name string, args ...string) {
 	c.t.Helper()
 	argv := c.inside(append([]string{kubernetes(c.t), name}, args...)...)
 	c.run(name, exec.Command(argv[0], argv[1:]...))
+}
+
+// stop ends a part of Kubernetes.
+func (c *cluster) stop(name string) {
+	c.t.Helper()
+	starter := strconv.Itoa(c.parts[name].Process.Pid) // nsenter(1), whose child it is
+	children, err := os.ReadFile(filepath.Join("/proc", starter, "task", starter, "children"))
+	must(c.t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(children)))
+	must(c.t, err)
+	must(c.t, syscall.Kill(pid, syscall.SIGKILL))
+	if ended := <-c.dead; ended != name {
+		c.t.Fatalf("%s has ended\n%s", ended, c.log())
+	}
 }
 
 // inside returns the command that runs another one on the node.
@@ -271,7 +288,7 @@ func (c *cluster) eventually(what string, done func() bool) {
 // log returns the last lines of all logs.
 func (c *cluster) log() string {
 	var all strings.Builder
-	for _, name := range append([]string{"containerd"}, c.logs...) {
+	for _, name := range append(slices.Sorted(maps.Keys(c.parts)), "containerd") {
 		text, _ := os.ReadFile(c.file(name + ".log"))
 		lines := strings.Split(string(text), "\n")
 		fmt.Fprintf(&all, "--- %s\n%s\n", name, strings.Join(lines[max(0, len(lines)-30):], "\n"))

@@ -62,7 +62,9 @@ func TestCluster(t *testing.T) {
 // installed describes the files of the node that the installer may change.
 func (c *cluster) installed() string {
 	c.t.Helper()
-	return tree(c.t, c.root("etc/containerd")) + tree(c.t, c.root("usr/local/bin"))
+	programs, err := filepath.Glob(c.root("usr/local/bin/*"))
+	must(c.t, err)
+	return tree(c.t, c.root("etc/containerd")) + strings.Join(programs, "\n")
 }
 
 // root is where a path of the node is.
@@ -342,9 +344,41 @@ func testEveryPod(t *testing.T, c *cluster) {
 	c.must("delete", "pod", "plain", "native")
 	c.must("label", "node", "node", "seccomp-hook/runtime=true")
 	c.installer()
+	id = start("again", true)
+	installer := func() string {
+		return c.must(append([]string{"get", "pod", "--output=jsonpath={.items[0].status.containerStatuses[0].containerID}"}, ofInstaller...)...)
+	}
+	before := installer()
+	c.boot()
+	c.eventually("both pods run again", func() bool { return c.container("again", "main") != id && installer() != before })
+	c.installer()
+	c.wait("pod/again", "--for=condition=Ready")
+	want(t, c.exec("again", "main", look...), true, syscall.EPERM)
+	c.must("delete", "pod", "again")
 	c.must("delete", "-k", c.overlay("deploy-default"))
 	c.gone()
 	if after := c.installed(); after != c.before {
 		t.Errorf("before:\n%s\nafter:\n%s", c.before, after)
 	}
+}
+
+// boot ends all that runs on the node and is not the control plane, with what is kept
+// of it until a boot, and starts containerd and the kubelet.
+func (c *cluster) boot() {
+	c.t.Helper()
+	c.stop("kubelet")
+	c.eventually("nothing runs on the node", func() bool {
+		running := false
+		for line := range strings.Lines(c.ctr("tasks", "list").Stdout) {
+			if f := strings.Fields(line); f[len(f)-1] == "RUNNING" {
+				running = true
+				c.ctr("tasks", "kill", "--signal", "SIGKILL", f[0])
+			}
+		}
+		return !running
+	})
+	if r := c.command("sh", "-c", "rm -r /run/seccomp-hook && exec systemctl restart containerd"); r.Code != 0 {
+		c.t.Fatal(r)
+	}
+	c.kubelet()
 }

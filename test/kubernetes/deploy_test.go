@@ -139,10 +139,16 @@ func TestKustomization(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			value, kinds := "", map[string]bool{}
+			value, own, classes, kinds := "", "", map[string]string{}, map[string]bool{}
 			for _, object := range decode(t, folder, text) {
 				kinds[reflect.TypeOf(object).Elem().Name()] = true
+				if class, is := object.(*nodes.RuntimeClass); is {
+					classes[class.Name] = class.Handler
+				}
 				if set, is := object.(*apps.DaemonSet); is {
+					if name := set.Spec.Template.Spec.RuntimeClassName; name != nil {
+						own = *name
+					}
 					c := set.Spec.Template.Spec.Containers[0]
 					if c.Image != "seccomp-hook:latest" || set.Namespace != "kube-system" || set.Spec.Template.Spec.NodeSelector["seccomp-hook/runtime"] != "true" {
 						t.Errorf("image %s, namespace %s, nodes %v", c.Image, set.Namespace, set.Spec.Template.Spec.NodeSelector)
@@ -156,6 +162,10 @@ func TestKustomization(t *testing.T) {
 			}
 			if value != want || !kinds["DaemonSet"] || !kinds["RuntimeClass"] || !kinds["NetworkPolicy"] {
 				t.Errorf("DEFAULT is %q, want %q; kinds %v", value, want, kinds)
+			}
+			// Where the shim is the default it is not that of its installer.
+			if classes["seccomp"] != "seccomp" || (want == "yes") != (classes[own] == "runc") {
+				t.Errorf("the installer's class is %q of %v", own, classes)
 			}
 		})
 	}
