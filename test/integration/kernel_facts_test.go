@@ -47,11 +47,13 @@ func TestKernelFacts(t *testing.T) {
 	case err == nil:
 		defer reader.Close()
 		numbers, always = tables(t, reader)
+	case errors.Is(err, live.ErrNoBTF) && native == "s390x": // Debian builds its kernel without
+		numbers = "not read"
 	case !errors.Is(err, live.ErrKernelTooOld) && !errors.Is(err, precompute.ErrNoCache):
 		t.Error(err)
 	}
 	iterates := err == nil
-	if iterates != since(6, 1) {
+	if iterates != (since(6, 1) && numbers != "not read") {
 		t.Errorf("reading the cache: %v", err)
 	}
 	// CONFIG_SECCOMP_CACHE_DEBUG, of which nothing here depends.
