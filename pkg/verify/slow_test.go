@@ -39,9 +39,9 @@ func workOf(t *testing.T, p *spec.Profile) (int, bool) {
 	return r.Effort.Steps + r.Effort.Nodes, true
 }
 
-// undecided counts the profiles that no proof was found for, which -slow finds where
-// a list of the rules does not fit into a program, and one that shares tests does.
-// They are left to the real runtime (filter.NoProgramError).
+// undecided counts the profiles that no proof was found for. A search of thousands of
+// steps from one profile finds such. They are left to the real runtime
+// (filter.NoProgramError).
 var undecided int
 
 func encoded(t *testing.T, p *spec.Profile) []byte {
@@ -71,10 +71,10 @@ func TestSlowProfiles(t *testing.T) {
 // TestLookForSlowProfiles looks for slower ones: for a moment, or as long as -slow
 // says, which leaves what it finds in the folder that SLOW_PROFILES names.
 func TestLookForSlowProfiles(t *testing.T) {
-	tries, seeds := 10, uint64(len(spectest.HardProfiles)+1)
+	tries, seeds := 20, 4*uint64(len(spectest.HardProfiles)+1)
 	undecided = 0
 	if *slow > 0 {
-		tries, seeds = *slow, 4*seeds
+		tries = *slow
 	}
 	for seed := range seeds {
 		p, work := spectest.Climb(seed, tries, x86(t), func(p *spec.Profile) (int, bool) { return workOf(t, p) })
