@@ -101,7 +101,7 @@ bool has_room(const struct made *m)
 
 	if (directory < 0)
 		return false;
-	room = save(directory, probe, (struct iovec[]){
+	room = closed(PUBLISHED) && save(directory, probe, (struct iovec[]){
 		{(void *)r->filter.at, r->filter.size}, {r->program.filter, r->program.len * sizeof(struct sock_filter)},
 		{(void *)r->annotations.at, r->annotations.size}, {(void *)m->config->annotations.at, m->config->annotations.size},
 	}, 4) && sys(fstatfs, directory, &st) == 0 && (st.f_files == 0 || st.f_ffree >= OTHER_FILES) && st.f_bfree >= OTHER_BLOCKS;

@@ -197,7 +197,8 @@ bool find_ready(char **argv, const struct config *c, const char *runtime, enum f
 	static struct key key;
 	struct text directory = {0};
 
-	if (!in_store(&directory) || !make_key(&key, c, runtime, family))
+	/* Of a directory that others can write to the Go program says so. */
+	if (!in_store(&directory) || (!absent(AT_FDCWD, directory.at) && !closed(directory.at)) || !make_key(&key, c, runtime, family))
 		return false;
 	at(STEP_READY);
 	return stored(&directory, &key, ready) || made(argv, &key, ready);

@@ -27,19 +27,28 @@ const containersDir = "containers"
 // directory returns the directory of a container.
 func directory(root, id string) string { return filepath.Join(rootOr(root), containersDir, id) }
 
-// makeDirectory makes the directory of a container, for root alone. That it was
-// there is an error that wraps fs.ErrExist. A root that others can write to is
-// an error, too: they could put another filter in the place of the one that an
-// exec is to have.
-func makeDirectory(root, id string) (dir string, err error) {
+// MakeRoot makes the directories in which containers have theirs. If others can
+// write to one it is an error: they could put another filter in the place of the one
+// that an exec is to have.
+func MakeRoot(root string) error {
 	root = rootOr(root)
 	if err := os.MkdirAll(root, 0o711); err != nil {
-		return "", err
+		return err
 	}
 	if err := trust.Path(root); err != nil {
-		return "", err
+		return err
 	}
-	if err := os.Mkdir(filepath.Join(root, containersDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	containers := filepath.Join(root, containersDir)
+	if err := os.Mkdir(containers, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return trust.Path(containers)
+}
+
+// makeDirectory makes the directory of a container, for root alone. That it was
+// there is an error that wraps fs.ErrExist.
+func makeDirectory(root, id string) (dir string, err error) {
+	if err := MakeRoot(root); err != nil {
 		return "", err
 	}
 	dir = directory(root, id)

@@ -19,7 +19,6 @@ import (
 	"seccomp-hook/pkg/install"
 	"seccomp-hook/pkg/install/deadline"
 	"seccomp-hook/pkg/printable"
-	"seccomp-hook/pkg/trust"
 )
 
 // Names of annotations.
@@ -53,10 +52,7 @@ type order struct {
 
 // listen makes the socket on which the hook announces init.
 func listen(path string) (int, error) {
-	if err := os.MkdirAll(hook.DefaultRoot, 0o711); err != nil {
-		return -1, err
-	}
-	if err := trust.Path(hook.DefaultRoot); err != nil {
+	if err := hook.MakeRoot(""); err != nil {
 		return -1, err
 	}
 	if err := os.Mkdir(attendantDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,15 +62,28 @@ func TestRuntimeFoldersOfOthers(t *testing.T) {
 	if err := os.Mkdir("/etc/seccomp-hook", 0o755); err == nil { // to mount on
 		t.Cleanup(func() { must(t, os.Remove("/etc/seccomp-hook")) })
 	}
+	t.Run("first start", func(t *testing.T) { foldersOfOthers(t, front(t, Runc(t)), false) })
+	for _, rt := range []Runtime{Runc(t), Crun(t)} {
+		t.Run("second start, "+rt.Name, func(t *testing.T) { foldersOfOthers(t, front(t, rt), true) })
+	}
+}
+
+// foldersOfOthers is TestRuntimeFoldersOfOthers where there is nothing yet, or what an
+// earlier start has left.
+func foldersOfOthers(t *testing.T, rt Runtime, warm bool) {
 	for _, tc := range []struct{ name, spoil, path, profile string }{
 		{"nothing", "true", "", "mine.json"},
 		{"folder of states", "chmod 1777 $1", "/run/seccomp-hook", ""},
 		{"folder of states, another one's", "chown 1:1 $1", "/run/seccomp-hook", ""},
+		{"folder of containers", "mkdir -p -m 700 $1; chmod 777 $1", "/run/seccomp-hook/containers", "mine.json"},
 		{"configuration", "chmod 646 $1", "/etc/seccomp-hook/config.toml", ""},
 		{"folder of the configuration", "chmod 777 $1", "/etc/seccomp-hook", ""},
 		{"profiles", "chmod 775 $1", "/etc/seccomp-hook/profiles", "mine.json"},
 		{"profile", "chown 1 $1", "/etc/seccomp-hook/profiles/mine.json", "mine.json"},
 	} {
+		if warm && strings.HasPrefix(tc.path, "/etc") {
+			continue // it is read at each start
+		}
 		t.Run(tc.name, func(t *testing.T) {
 			b := NewBundle(t, denying(t), Args("/bin/grep", "Seccomp:", "/proc/self/status"))
 			if tc.profile != "" {
@@ -78,7 +92,7 @@ func TestRuntimeFoldersOfOthers(t *testing.T) {
 			b.Save()
 			profile := filepath.Join(b.Dir, "mine.json")
 			must(t, os.WriteFile(profile, []byte(denyProfile), 0o644))
-			const script = `
+			script := `
 				set -eu
 				mkdir -p /run/seccomp-hook
 				mount -t tmpfs -o mode=0711 none /run/seccomp-hook
@@ -86,11 +100,19 @@ func TestRuntimeFoldersOfOthers(t *testing.T) {
 				mkdir /etc/seccomp-hook/profiles
 				cp "$2" /etc/seccomp-hook/profiles
 				: >/etc/seccomp-hook/config.toml
-				eval "$3"
+				path=$1 spoil=$3
 				shift 3
+				%s
+				set -- "$path" "$spoil" "$@"
+				eval "$spoil"
+				shift 2
 				exec "$@"`
-			c := b.NewContainer(front(t, Runc(t)))
-			argv := append([]string{"--mount", "--propagation", "private", "sh", "-c", script, "sh", tc.path, profile, tc.spoil},
+			first := ""
+			if warm {
+				first = `"$@" >/dev/null`
+			}
+			c := b.NewContainer(rt)
+			argv := append([]string{"--mount", "--propagation", "private", "sh", "-c", fmt.Sprintf(script, first), "sh", tc.path, profile, tc.spoil},
 				c.Runtime.Command("--root", c.State, "run", "--bundle", b.Dir, c.ID)...)
 			r := Command(t, "unshare", argv...)
 			switch {
