@@ -102,7 +102,8 @@ func TestOnePass(t *testing.T) {
 		}
 	}
 	t.Logf("%d programs proved; with a change: %v", proved, seen)
-	if proved < 10 || seen[Equal] < 10 || seen[Different] < 100 {
+	// With the race detector there are few seeds, and no change may leave a program as it was.
+	if tenth := int(seeds() / 10); proved < tenth || seen[Different] < 10*tenth || tenth > 1 && seen[Equal] < tenth {
 		t.Error("too few")
 	}
 }
