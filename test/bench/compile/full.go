@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"seccomp-hook/pkg/arch"
@@ -48,7 +48,7 @@ func full(out io.Writer, rounds int) error {
 func fullRow(out io.Writer, name string, text []byte, archs []string, rounds int) error {
 	var result string
 	var took time.Duration
-	var most int64
+	var most int // KiB
 	for round := range rounds {
 		child := exec.Command("/proc/self/exe", append([]string{fullCommand}, archs...)...)
 		child.Stdin = bytes.NewReader(text)
@@ -57,15 +57,18 @@ func fullRow(out io.Writer, name string, text []byte, archs []string, rounds int
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		result = strings.TrimSpace(string(said))
+		var resident string
+		resident, result, _ = strings.Cut(strings.TrimSpace(string(said)), " ")
+		kib, err := strconv.Atoi(resident)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		most = max(most, kib)
 		if cpu := child.ProcessState.UserTime() + child.ProcessState.SystemTime(); round == 0 || cpu < took {
 			took = cpu
 		}
-		if usage, ok := child.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			most = max(most, usage.Maxrss>>10)
-		}
 	}
-	_, err := fmt.Fprintf(out, "| %s | %s | %d | %d |\n", name, result, took.Milliseconds(), most)
+	_, err := fmt.Fprintf(out, "| %s | %s | %d | %d |\n", name, result, took.Milliseconds(), most>>10)
 	return err
 }
 
@@ -82,11 +85,19 @@ func fullHere(names []string, in io.Reader, out io.Writer) error {
 	}
 	f, err := filter.Build(filter.Request{Profile: fullCommand, Text: text, Architectures: archs})
 	var none *filter.NoProgramError
+	result := "an error"
 	switch {
-	case errors.As(err, &none):
-		_, err = fmt.Fprintln(out, "an error")
 	case err == nil:
-		_, err = fmt.Fprintf(out, "%d instructions\n", len(f.Program))
+		result = fmt.Sprintf("%d instructions", len(f.Program))
+	case !errors.As(err, &none):
+		return err
 	}
+	// What wait4(2) says of a child counts the parent's memory, which it began in.
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	_, resident, _ := strings.Cut(string(status), "\nVmHWM:")
+	_, err = fmt.Fprintf(out, "%s %s\n", strings.Fields(resident)[0], result)
 	return err
 }
